@@ -1,0 +1,10 @@
+//! Weft weaves many backend services into one declarative data graph.
+//!
+//! See ARCHITECTURE.md for the rooms and the rules between them.
+
+pub mod connect;
+pub mod diagnostic;
+pub mod gateway;
+pub mod operation;
+pub mod planner;
+pub mod supergraph;

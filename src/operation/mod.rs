@@ -1,0 +1,74 @@
+//! Operations: text → valid, normalized [`Operation`].
+//!
+//! In: the client's text, the name of the operation and its variables, the API schema. Out: a
+//! [`Document`] (parsed and validated, kept with the snapshot), coerced variables, and an [`Operation`] in
+//! which nothing is left to decide but runtime types: named fragments are expanded, `@skip` and `@include` are
+//! decided, equal response keys are merged, and each selection set says per concrete type what is selected.
+//! Deliberately absent: where a field lives.
+//!
+//! Conditions are decided before planning because a plan is then exact for what is included: nothing of a
+//! skipped field is fetched, required or sent. A plan is cached by the operation's text *and* the values of the
+//! variables that its conditions use.
+//! Source: GraphQL specification, CollectFields, MergeSelectionSets, CoerceVariableValues.
+
+use apollo_compiler::ast::{Type, Value};
+use apollo_compiler::{Name, Node};
+
+pub use apollo_compiler::ast::OperationType;
+
+/// A normalized operation, for one assignment of the variables that its conditions use.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Operation {
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+    /// The client's name for it.
+    pub name: Option<Name>,
+    /// The root type's name in the API schema.
+    pub root_type: Name,
+    /// What is selected on the root. One branch, of the root type.
+    pub selection: SelectionSet,
+    /// The variables that the selection still uses, in the client's order.
+    pub variables: Vec<Variable>,
+}
+
+/// A variable definition. Its default has been applied by coercion.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variable {
+    /// Without the `$`.
+    pub name: Name,
+    /// As the client declared it.
+    pub ty: Node<Type>,
+}
+
+/// What is selected on an object, by its runtime type.
+///
+/// An object whose concrete type is in no branch selects nothing: `{}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SelectionSet {
+    /// Disjoint sets of types; types with the same fields share a branch.
+    pub branches: Vec<Branch>,
+}
+
+/// The fields that are selected on some concrete types.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Branch {
+    /// Concrete object types of the API schema, sorted; never empty.
+    pub types: Vec<Name>,
+    /// In response order; response keys are unique.
+    pub fields: Vec<Field>,
+}
+
+/// A selected field. Several `__typename`s under different response keys are several fields.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Field {
+    /// The alias, or the name.
+    pub response_key: Name,
+    /// The field's name: a field of the type, `__typename`, and on the query root `__schema` and `__type`.
+    pub name: Name,
+    /// As the client wrote them: constants and variables. Defaults are not filled in.
+    pub arguments: Vec<(Name, Node<Value>)>,
+    /// The field's type in the API schema.
+    pub ty: Type,
+    /// What is selected on its objects; `None` for a leaf.
+    pub selection: Option<SelectionSet>,
+}

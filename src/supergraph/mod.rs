@@ -1,0 +1,182 @@
+//! The composed model: types, fields, entities, keys, and who resolves what.
+//!
+//! In: a supergraph document (join spec), from `compose` or from a file. Out: [`Supergraph`], plain
+//! data that the planner indexes. Both ways in go through the one reader, [`read::supergraph`], so that a
+//! composed graph and the same graph read back from its printed SDL cannot differ.
+//! Deliberately absent: search, costs, I/O.
+
+pub mod field_set;
+pub mod policy;
+
+use std::sync::Arc;
+
+use apollo_compiler::collections::IndexMap;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{Name, Schema};
+
+use crate::connect::Connector;
+pub use field_set::FieldSet;
+pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
+
+/// Index of a subgraph in [`Supergraph::subgraphs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubgraphId(pub u32);
+
+/// Index of a connector in its [`Subgraph::connectors`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectorId(pub u32);
+
+/// One graph over all subgraphs.
+#[derive(Debug)]
+pub struct Supergraph {
+    /// The services, in the order of the supergraph's `join__Graph` enum.
+    pub subgraphs: Vec<Subgraph>,
+    /// Every merged type and field, `@inaccessible` ones included, without join directives.
+    pub schema: Schema,
+    /// What clients see: without `@inaccessible` elements, internal lookups and required arguments.
+    pub api: Arc<Valid<Schema>>,
+    /// The standard supergraph SDL that this was read from, as it prints.
+    pub sdl: Arc<str>,
+}
+
+/// One service, as the graph sees it.
+#[derive(Debug)]
+pub struct Subgraph {
+    /// The fragment's name (its file's stem), as `extensions.service` tells it.
+    pub name: Arc<str>,
+    /// Where a GraphQL service answers; a connector's address is in its source.
+    /// `None` until the configuration gives one.
+    pub url: Option<String>,
+    /// GraphQL, or HTTP/JSON by connectors.
+    pub kind: SubgraphKind,
+    /// The subgraph's own view: the types, fields, arguments, interfaces, union members and enum values
+    /// that it defines, `@external` fields included. A downstream operation must validate against it.
+    pub schema: Schema,
+    /// Federation facts of each object and interface type that the subgraph defines.
+    pub types: IndexMap<Name, SubgraphType>,
+    /// Ways to reach an entity in this subgraph from the outside.
+    pub resolvers: Vec<EntityResolver>,
+    /// The operations of an HTTP/JSON service; empty for a GraphQL one.
+    pub connectors: Vec<Connector>,
+    /// `@timeout` on the schema: applies to each load that has none closer by. Milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+/// How a service is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubgraphKind {
+    /// One endpoint, GraphQL operations, `_entities`.
+    GraphQl,
+    /// `@source` and `@connect`.
+    Http,
+}
+
+/// Federation facts of an object or interface type in one subgraph.
+#[derive(Debug, Default)]
+pub struct SubgraphType {
+    /// `@key`s, resolvable or not. Fields of any key are shared and readable.
+    pub keys: Vec<EntityKey>,
+    /// An object here that stands for an interface elsewhere.
+    pub is_interface_object: bool,
+    /// `@timeout` and `@cacheControl` on the type.
+    pub policy: TypePolicy,
+    /// Every field that the subgraph defines on the type.
+    pub fields: IndexMap<Name, SubgraphField>,
+}
+
+/// One `@key`.
+#[derive(Debug)]
+pub struct EntityKey {
+    /// The fields that identify an entity.
+    pub fields: FieldSet,
+    /// Whether the subgraph can be entered by it (`resolvable: false` only lets one leave).
+    pub resolvable: bool,
+}
+
+/// Federation facts of one field in one subgraph.
+#[derive(Debug, Default)]
+pub struct SubgraphField {
+    /// Declared, but not resolved here, other than where a `@provides` path leads to it.
+    /// Federation 1 key fields of extensions, which are readable, have `external: false`.
+    pub external: bool,
+    /// Fields of the same object that must be sent along (`@requires`, or all of `required_arguments`).
+    pub requires: Option<FieldSet>,
+    /// `@require` arguments of a connected field, which the API does not have.
+    pub required_arguments: Vec<RequiredArgument>,
+    /// External fields that this one brings along.
+    pub provides: Option<FieldSet>,
+    /// Another subgraph took the field over: not to be asked here, other than as part of a key
+    /// or of what another field requires.
+    pub overridden: bool,
+    /// The connector that fetches this field alone, if there is one.
+    pub connector: Option<ConnectorId>,
+    /// `@fallback`, `@timeout` and `@cacheControl` on the field.
+    pub policy: FieldPolicy,
+}
+
+/// A way into a subgraph: given the key of an object, the subgraph answers the object.
+#[derive(Debug)]
+pub struct EntityResolver {
+    /// The object or interface type, by its name in this subgraph.
+    pub type_name: Name,
+    /// What must be known of an object.
+    pub key: FieldSet,
+    /// How it is asked.
+    pub via: ResolverVia,
+}
+
+/// How an entity resolver is asked.
+#[derive(Debug)]
+pub enum ResolverVia {
+    /// `_entities(representations:)` of a GraphQL subgraph.
+    Entities,
+    /// A lookup field of an HTTP/JSON subgraph. Its connector answers one entity, or a list of them,
+    /// when exactly one of its arguments is a list of keys.
+    Lookup {
+        /// The connector on the lookup field.
+        connector: ConnectorId,
+        /// Arguments bound from the key.
+        arguments: Vec<LookupArgument>,
+    },
+}
+
+/// One argument that is filled from the object itself: `@require(field:)`.
+#[derive(Clone, Debug)]
+pub struct RequiredArgument {
+    /// The argument's name, as `$args.name` knows it.
+    pub name: Name,
+    /// Where in the object its value comes from: a value or an object.
+    pub from: KeyBinding,
+    /// Its type is non-null: a null there skips the call, and the field is null.
+    pub non_null: bool,
+}
+
+/// One argument of a lookup: `@is(field:)`.
+#[derive(Clone, Debug)]
+pub struct LookupArgument {
+    /// The argument's name, as `$args.name` knows it.
+    pub name: Name,
+    /// Where in the key its value comes from.
+    pub from: KeyBinding,
+}
+
+/// Where an argument's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyBinding {
+    /// `"branch.code"`: one value; calls are partitioned by it.
+    Value(Vec<Name>),
+    /// `"[id]"`: the list of that field of all keys of a batch.
+    ListOfValues(Vec<Name>),
+    /// `"[{ branchCode: branch.code day }]"`: a list of input objects, one per key of a batch:
+    /// (input field, path in the key).
+    ListOfObjects(Vec<(Name, Vec<Name>)>),
+    /// `"{ branchCode day }"`: one input object; calls are partitioned by it.
+    Object(Vec<(Name, Vec<Name>)>),
+}
+
+impl Supergraph {
+    /// The subgraph with that index.
+    pub fn subgraph(&self, id: SubgraphId) -> &Subgraph {
+        &self.subgraphs[id.0 as usize]
+    }
+}
