@@ -5,20 +5,20 @@ CARGO ?= cargo
 NPM ?= npm --no-fund --no-audit --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools browser playground lint rust-tests page-tests docs
+.PHONY: help demo test tools browser playground lint licences rust-tests page-tests docs
 
 help: ## Says what can be made
 	@echo "make demo   builds everything, starts the three demo services and the gateway"
 	@echo "make test   builds everything and runs every test and check; this is what CI runs"
 	@echo
-	@echo "Parts of these: make playground | lint | rust-tests | page-tests | docs"
+	@echo "Parts of these: make playground | lint | licences | rust-tests | page-tests | docs"
 
 demo: tools playground ## Starts the demo; Ctrl-C stops it
 	@echo "== Building weft (release; the first time takes a few minutes)"
 	@$(CARGO) build --release --locked
 	@exec ./target/release/weft demo
 
-test: tools browser playground lint rust-tests page-tests docs ## All tests and checks
+test: tools browser playground lint licences rust-tests page-tests docs ## All tests and checks
 	@echo "== All tests and checks passed"
 
 tools:
@@ -42,6 +42,15 @@ lint: playground
 	@echo "== Checking format and lints"
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# Kept below target/, so that it is built once and goes with the rest.
+target/tools/bin/cargo-deny:
+	@echo "== Installing cargo-deny (once, some minutes)"
+	@$(CARGO) install --quiet --locked --root target/tools cargo-deny@0.20.2
+
+licences: target/tools/bin/cargo-deny
+	@echo "== Checking the licences and sources of what is built in"
+	@./target/tools/bin/cargo-deny --log-level error check bans licenses sources
 
 rust-tests: playground
 	@echo "== Running the Rust tests"
