@@ -8,4 +8,3 @@ mod caching;
 mod http_exchanges;
 mod script;
 mod sharing;
-mod tracing_output;
