@@ -7,6 +7,7 @@
 
 pub mod field_set;
 pub mod policy;
+pub mod read;
 
 use std::sync::Arc;
 
