@@ -53,8 +53,11 @@ fn describe(supergraph: &Supergraph) -> String {
     for subgraph in &supergraph.subgraphs {
         describe_subgraph(&mut out, subgraph);
     }
-    let (api, merged) = (supergraph.print_api(), supergraph.schema.to_string());
-    write!(out, "\n######## api\n\n{api}\n######## merged\n\n{merged}").unwrap();
+    let (api, merged) = (supergraph.print_api(), crate::supergraph::print_sorted(&supergraph.schema));
+    write!(out, "\n######## api\n\n{api}").unwrap();
+    if merged != api {
+        write!(out, "\n######## merged\n\n{merged}").unwrap();
+    }
     out
 }
 
