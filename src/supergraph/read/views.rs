@@ -21,6 +21,7 @@ pub(super) struct View {
     pub(super) types: IndexMap<Name, SubgraphType>,
     /// Where the field sets in `types` are written, for messages.
     pub(super) places: FieldSetPlaces,
+    pub(super) timeout_ms: Option<u64>,
 }
 
 /// Places of field sets.
@@ -45,7 +46,12 @@ impl Reader<'_> {
         empty.sources = merged.sources.clone();
         empty.directive_definitions = merged.directive_definitions.clone();
         let mut views: Vec<View> = (0..count)
-            .map(|_| View { schema: empty.clone(), types: IndexMap::default(), places: FieldSetPlaces::default() })
+            .map(|_| View {
+                schema: empty.clone(),
+                types: IndexMap::default(),
+                places: FieldSetPlaces::default(),
+                timeout_ms: None,
+            })
             .collect();
         let document = self.document;
         for (name, ty) in &merged.types {
@@ -352,7 +358,7 @@ impl View {
     }
 
     /// The view's schema, with what downstream operations need to load entities: `_Any`, `_Entity` and `_entities`.
-    pub(super) fn into_schema(&mut self, query: Option<&Name>) -> Schema {
+    pub(super) fn take_schema(&mut self, query: Option<&Name>) -> Schema {
         let mut schema = std::mem::replace(&mut self.schema, Schema::new());
         let is_entity = |name: &&Name| {
             schema.get_object(name).is_some()
