@@ -3,6 +3,7 @@
 //! See ARCHITECTURE.md for the rooms and the rules between them.
 
 pub mod connect;
+pub mod demo;
 pub mod diagnostic;
 pub mod gateway;
 pub mod operation;
