@@ -32,7 +32,6 @@ pub(crate) struct Catalogue {
     pub(crate) households: Vec<Household>,
 }
 
-#[derive(Hash)]
 pub(crate) struct Video {
     pub(crate) id: u32,
     pub(crate) title: String,
@@ -49,14 +48,14 @@ pub(crate) struct Video {
     pub(crate) seasons: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum VideoKind {
     Movie,
     Series,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Maturity {
     All,
@@ -64,7 +63,7 @@ pub(crate) enum Maturity {
     Mature,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Genre {
     Action,
@@ -81,19 +80,17 @@ pub(crate) enum Genre {
 }
 
 /// Who did what for a video; `person` is an index in [`Catalogue::people`].
-#[derive(Hash)]
 pub(crate) struct Credit {
     pub(crate) person: usize,
     pub(crate) part: Part,
 }
 
-#[derive(Hash)]
 pub(crate) enum Part {
     Character(&'static str),
     Job(Job),
 }
 
-#[derive(Clone, Copy, Hash, Serialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Job {
     Director,
@@ -101,7 +98,6 @@ pub(crate) enum Job {
     Composer,
 }
 
-#[derive(Hash)]
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) born: u16,
@@ -109,14 +105,14 @@ pub(crate) struct Person {
     pub(crate) videos: Vec<u32>,
 }
 
-#[derive(Serialize, Hash)]
+#[derive(Serialize)]
 pub(crate) struct Season {
     pub(crate) number: u32,
     pub(crate) year: u16,
     pub(crate) episodes: Vec<Episode>,
 }
 
-#[derive(Serialize, Hash)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Episode {
     pub(crate) series_id: u32,
@@ -126,7 +122,6 @@ pub(crate) struct Episode {
     pub(crate) runtime_minutes: u32,
 }
 
-#[derive(Hash)]
 pub(crate) struct Profile {
     pub(crate) name: String,
     pub(crate) language: &'static str,
@@ -136,7 +131,7 @@ pub(crate) struct Profile {
 }
 
 /// Whom a profile is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum ProfileKind {
     /// A grown-up: sees everything.
     Adult,
@@ -144,7 +139,6 @@ pub(crate) enum ProfileKind {
     Kid,
 }
 
-#[derive(Hash)]
 pub(crate) struct Household {
     pub(crate) country: &'static str,
     /// Counted per country, from 1.
@@ -155,7 +149,7 @@ pub(crate) struct Household {
 }
 
 /// What a household pays for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum Plan {
     /// One screen, with advertisements.
     Basic,

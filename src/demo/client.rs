@@ -77,7 +77,7 @@ async fn send<T: serde::de::DeserializeOwned>(
 }
 
 /// Loopback only: no proxy, no certificates.
-fn client() -> reqwest::Result<reqwest::Client> {
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
     // The client is built with TLS for other rooms, and wants to know its cryptography even where there is none to do.
     // An error says that somebody was here before, which is just as well.
     _ = rustls::crypto::ring::default_provider().install_default();

@@ -94,6 +94,24 @@ impl Fault {
     }
 }
 
+/// In a few words: `delay 2000ms, status 503, for 50% of the calls`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(self.delay.map(|delay| format!("delay {delay}")));
+        parts.extend(self.jitter.map(|jitter| format!("jitter {jitter}")));
+        parts.extend(self.hang.then(|| "hanging".to_owned()));
+        parts.extend(self.drop.then(|| "dropping connections".to_owned()));
+        parts.extend(self.status.map(|status| format!("status {status}")));
+        parts.extend(self.rubbish.map(|rubbish| format!("rubbish ({rubbish:?})").to_lowercase()));
+        if parts.is_empty() {
+            return f.write_str("all is well");
+        }
+        parts.extend(self.rate.map(|rate| format!("for {}% of the calls", rate * 100.0)));
+        f.write_str(&parts.join(", "))
+    }
+}
+
 impl FromStr for Pause {
     type Err = String;
 
@@ -257,6 +275,14 @@ mod tests {
         for text in ["", "2", "s", "-1s", "2 s", "1h", "99999999999999999999s"] {
             assert!(text.parse::<Pause>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn faults_read_well() {
+        let delay = Some(Pause(Duration::from_secs(2)));
+        let fault = Fault { delay, rubbish: Some(Rubbish::Types), rate: Some(0.5), ..Fault::default() };
+        assert_eq!(fault.to_string(), "delay 2000ms, rubbish (types), for 50% of the calls");
+        assert_eq!(Fault { rate: Some(0.5), ..Fault::default() }.to_string(), "all is well");
     }
 
     #[test]

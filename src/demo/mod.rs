@@ -108,6 +108,18 @@ pub fn fragments() -> [(&'static str, &'static str); 3] {
     Service::ALL.map(|service| (service.name(), service.fragment()))
 }
 
+/// Names and texts of the queries to try, the one that started it all first.
+pub fn queries() -> [(&'static str, &'static str); 6] {
+    [
+        ("rated", include_str!("../../schema/queries/rated.graphql")),
+        ("adapter", include_str!("../../schema/queries/adapter.graphql")),
+        ("search", include_str!("../../schema/queries/search.graphql")),
+        ("series", include_str!("../../schema/queries/series.graphql")),
+        ("household", include_str!("../../schema/queries/household.graphql")),
+        ("rate", include_str!("../../schema/queries/rate.graphql")),
+    ]
+}
+
 /// Where the services listen: the ports of profile, video and rating. 0 means any free one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports(pub [u16; 3]);

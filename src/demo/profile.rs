@@ -57,7 +57,7 @@ impl Query {
     }
 
     /// One profile, or null where there is none with that id.
-    async fn profile(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Profile>> {
+    async fn profile(&self, ctx: &Context<'_>, #[graphql(desc = "`p1`, `p2`, …")] id: ID) -> Result<Option<Profile>> {
         load_profile(ctx, &id).await
     }
 
@@ -105,6 +105,7 @@ impl Query {
 #[derive(Clone, SimpleObject)]
 #[graphql(complex)]
 struct Profile {
+    /// `p1`, `p2`, …
     id: ID,
     /// What the person is called on the screen.
     name: String,
@@ -169,7 +170,9 @@ impl Household {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 struct Rating {
+    /// Who rated.
     profile_id: ID,
+    /// What was rated.
     video_id: ID,
 }
 

@@ -19,7 +19,7 @@ const OF_PAUL: usize = 150;
 const NEWEST: u64 = 1_767_225_600;
 
 /// What somebody thinks of a video.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Thumb {
     ThumbsUp,
@@ -27,7 +27,7 @@ pub(crate) enum Thumb {
     None,
 }
 
-#[derive(Clone, Copy, Hash)]
+#[derive(Clone, Copy)]
 pub(crate) struct Rating {
     pub(crate) thumb: Thumb,
     /// Seconds since 1970, UTC.
@@ -35,7 +35,7 @@ pub(crate) struct Rating {
 }
 
 /// The thumbs of one video, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Score {
     pub(crate) up: u32,
     pub(crate) down: u32,
@@ -210,7 +210,7 @@ fn now() -> u64 {
 pub(crate) fn timestamp(seconds: u64) -> String {
     let (mut day, second) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
-    let leap = |year: u64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
     while day >= 365 + u64::from(leap(year)) {
         day -= 365 + u64::from(leap(year));
         year += 1;
