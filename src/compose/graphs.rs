@@ -60,7 +60,10 @@ mod tests {
         };
         let mut out = Vec::new();
         let found = name(&["video-search", "video_search", "3d", "é"].map(fragment), &mut out);
-        assert_eq!(found.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["VIDEO_SEARCH", "VIDEO_SEARCH_2", "_3D", "__"]);
+        assert_eq!(
+            found.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
+            ["VIDEO_SEARCH", "VIDEO_SEARCH_2", "_3D", "__"]
+        );
         assert_eq!(out, []);
     }
 }

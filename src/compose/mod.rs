@@ -30,8 +30,10 @@ mod directives;
 mod facts;
 mod graphs;
 mod links;
+mod lookups;
 mod merge;
 mod place;
+mod rules;
 mod selection;
 mod subgraph;
 mod upgrade;
@@ -74,8 +76,14 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     if has_errors(out) {
         return None;
     }
+    lookups::rename_collisions(&mut subgraphs);
     upgrade::upgrade(&mut subgraphs, out);
+    rules::check_fragments(&subgraphs, out);
     let document = merge::merge(&subgraphs, out)?;
+    rules::check_graph(&subgraphs, &document, out);
+    if has_errors(out) {
+        return None;
+    }
     let (supergraph, found) = read::from_document(&document, &sources);
     out.extend(found);
     supergraph.filter(|_| !has_errors(out))
