@@ -7,6 +7,7 @@
 
 pub mod field_set;
 pub mod policy;
+pub mod read;
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
-pub use field_set::FieldSet;
+pub use crate::connect::{KeyBinding, LookupArgument, RequiredArgument};
+pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
 /// Index of a subgraph in [`Supergraph::subgraphs`].
@@ -140,43 +142,25 @@ pub enum ResolverVia {
     },
 }
 
-/// One argument that is filled from the object itself: `@require(field:)`.
-#[derive(Clone, Debug)]
-pub struct RequiredArgument {
-    /// The argument's name, as `$args.name` knows it.
-    pub name: Name,
-    /// Where in the object its value comes from: a value or an object.
-    pub from: KeyBinding,
-    /// Its type is non-null: a null there skips the call, and the field is null.
-    pub non_null: bool,
-}
-
-/// One argument of a lookup: `@is(field:)`.
-#[derive(Clone, Debug)]
-pub struct LookupArgument {
-    /// The argument's name, as `$args.name` knows it.
-    pub name: Name,
-    /// Where in the key its value comes from.
-    pub from: KeyBinding,
-}
-
-/// Where an argument's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyBinding {
-    /// `"branch.code"`: one value; calls are partitioned by it.
-    Value(Vec<Name>),
-    /// `"[id]"`: the list of that field of all keys of a batch.
-    ListOfValues(Vec<Name>),
-    /// `"[{ branchCode: branch.code day }]"`: a list of input objects, one per key of a batch:
-    /// (input field, path in the key).
-    ListOfObjects(Vec<(Name, Vec<Name>)>),
-    /// `"{ branchCode day }"`: one input object; calls are partitioned by it.
-    Object(Vec<(Name, Vec<Name>)>),
-}
-
 impl Supergraph {
     /// The subgraph with that index.
     pub fn subgraph(&self, id: SubgraphId) -> &Subgraph {
         &self.subgraphs[id.0 as usize]
     }
+
+    /// The API schema as text: root types first, the others by name, so that it changes only where the graph does.
+    pub fn print_api(&self) -> String {
+        print_sorted(&self.api)
+    }
+}
+
+fn print_sorted(schema: &Schema) -> String {
+    let mut sorted = schema.clone();
+    let root = |name: &Name| {
+        let roots = schema.schema_definition.iter_root_operations();
+        roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
+    };
+    sorted.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
+    sorted.directive_definitions.sort_keys();
+    sorted.to_string()
 }
