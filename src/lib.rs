@@ -2,7 +2,9 @@
 //!
 //! See ARCHITECTURE.md for the rooms and the rules between them.
 
+pub mod compose;
 pub mod connect;
+pub mod demo;
 pub mod diagnostic;
 pub mod gateway;
 pub mod operation;
