@@ -1,7 +1,7 @@
 //! The arguments of `@source` and `@connect` → [`Source`] and [`Connector`].
 //!
-//! In: the directive as it stands in a fragment, or the `args:` of a supergraph's `@join__directive`, and the text that
-//! it was parsed from. Out: plain data, and diagnostics with places inside the author's strings. What needs the
+//! In: the directive as it stands in a fragment, or the `args:` of a supergraph's `@join__directive`, and the texts that
+//! they were parsed from. Out: plain data, and diagnostics with places inside the author's strings. What needs the
 //! schema (arguments, types) is checked in [`validate`](super::validate).
 
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use std::sync::Arc;
 use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::{Name, Node};
 
-use super::literal::span_of;
 use super::mapping::{MappingError, Variable, nearest};
 use super::template::TemplatePart;
 use super::{Connector, Header, HeaderValue, Literal, Mapping, Source, Template};
-use crate::diagnostic::{self, Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Sources, Span};
 
 mod url;
 
@@ -22,20 +21,20 @@ mod url;
 pub struct Arguments<'a> {
     entries: Vec<(&'a Name, &'a Node<Value>)>,
     at: Option<Span>,
-    source: &'a Arc<diagnostic::Source>,
+    sources: &'a Sources,
 }
 
 impl<'a> Arguments<'a> {
-    /// Those of a directive in a fragment; `source` is the text that it was parsed from.
-    pub fn of_directive(directive: &'a Node<Directive>, source: &'a Arc<diagnostic::Source>) -> Self {
+    /// Those of a directive in a fragment; `sources` are the texts that it was parsed from.
+    pub fn of_directive(directive: &'a Node<Directive>, sources: &'a Sources) -> Self {
         let entries = directive.arguments.iter().map(|argument| (&argument.name, &argument.value)).collect();
-        Self { entries, at: span_of(directive, source), source }
+        Self { entries, at: sources.span(directive.location()), sources }
     }
 
     /// The `args: { … }` of a supergraph's `@join__directive`.
-    pub fn of_value(value: &'a Node<Value>, source: &'a Arc<diagnostic::Source>) -> Self {
+    pub fn of_value(value: &'a Node<Value>, sources: &'a Sources) -> Self {
         let entries = value.as_object().unwrap_or_default().iter().map(|(name, value)| (name, value)).collect();
-        Self { entries, at: span_of(value, source), source }
+        Self { entries, at: sources.span(value.location()), sources }
     }
 
     /// The whole directive's place.
@@ -54,7 +53,7 @@ pub fn read_source(arguments: &Arguments<'_>) -> (Option<Source>, Vec<Diagnostic
     let name = arguments.get("name").and_then(|value| value.as_str()).unwrap_or_default();
     let mut reader = Reader {
         on: format!("`@source(name: \"{name}\")`"),
-        origin: arguments.source,
+        origin: arguments.sources,
         at: arguments.at.clone(),
         diagnostics: Vec::new(),
         directive: Kind::Source,
@@ -72,7 +71,7 @@ pub fn read_connector(
 ) -> (Option<Connector>, Vec<Diagnostic>) {
     let mut reader = Reader {
         on: format!("`@connect` on `{type_name}.{field_name}`"),
-        origin: arguments.source,
+        origin: arguments.sources,
         at: arguments.at.clone(),
         diagnostics: Vec::new(),
         directive: Kind::Connect,
@@ -97,7 +96,7 @@ enum Phase {
 struct Reader<'a> {
     /// The directive, for messages.
     on: String,
-    origin: &'a Arc<diagnostic::Source>,
+    origin: &'a Sources,
     at: Option<Span>,
     diagnostics: Vec<Diagnostic>,
     directive: Kind,
@@ -520,7 +519,7 @@ impl Reader<'_> {
     }
 
     fn span(&self, value: Option<&Node<Value>>) -> Option<Span> {
-        value.and_then(|value| span_of(value, self.origin)).or_else(|| self.at.clone())
+        value.and_then(|value| self.origin.span(value.location())).or_else(|| self.at.clone())
     }
 
     fn error(&mut self, code: &'static str, message: String, value: Option<&Node<Value>>) -> &mut Diagnostic {

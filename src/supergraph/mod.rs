@@ -7,6 +7,7 @@
 
 pub mod field_set;
 pub mod policy;
+pub mod read;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
 pub use crate::connect::{KeyBinding, LookupArgument, RequiredArgument};
-pub use field_set::FieldSet;
+pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
 /// Index of a subgraph in [`Supergraph::subgraphs`].
@@ -146,4 +147,20 @@ impl Supergraph {
     pub fn subgraph(&self, id: SubgraphId) -> &Subgraph {
         &self.subgraphs[id.0 as usize]
     }
+
+    /// The API schema as text: root types first, the others by name, so that it changes only where the graph does.
+    pub fn print_api(&self) -> String {
+        print_sorted(&self.api)
+    }
+}
+
+fn print_sorted(schema: &Schema) -> String {
+    let mut sorted = schema.clone();
+    let root = |name: &Name| {
+        let roots = schema.schema_definition.iter_root_operations();
+        roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
+    };
+    sorted.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
+    sorted.directive_definitions.sort_keys();
+    sorted.to_string()
 }
