@@ -135,3 +135,6 @@ impl Mapping {
         shape::first_input(&self.selection)
     }
 }
+
+#[cfg(test)]
+mod tests;
