@@ -175,3 +175,28 @@ impl Connector {
         names
     }
 }
+
+/// Connectors from SDL, for tests of what is made of them.
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::diagnostic::Sources;
+
+    /// A connector on `Query.f` whose directives are these; `source:` is `v`.
+    pub(super) fn connector(source: &str, connect: &str) -> Connector {
+        let text = format!("extend schema @source({source})\ntype Query {{ f: Int @connect({connect}) }}");
+        let file = Arc::new(crate::diagnostic::Source { name: "x.graphql".to_owned(), text });
+        let mut sources = Sources::default();
+        let (schema, _) = sources.parse_schema(&file);
+        let directive = &schema.schema_definition.directives.get("source").unwrap().node;
+        let (source, found) = read_source(&Arguments::of_directive(directive, &sources));
+        assert!(found.is_empty(), "{found:?}");
+        let query = schema.get_object("Query").unwrap();
+        let connect = query.fields["f"].directives.get("connect").unwrap();
+        let arguments = Arguments::of_directive(connect, &sources);
+        let shared = [Arc::new(source.unwrap())];
+        let (connector, found) = read_connector(&arguments, &query.name, &query.fields["f"].name, &shared);
+        assert!(found.is_empty(), "{found:?}");
+        connector.unwrap()
+    }
+}
