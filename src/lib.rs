@@ -3,6 +3,7 @@
 //! See ARCHITECTURE.md for the rooms and the rules between them.
 
 pub mod config;
+pub mod compose;
 pub mod connect;
 pub mod diagnostic;
 pub mod gateway;
