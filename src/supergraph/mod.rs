@@ -7,6 +7,7 @@
 
 pub mod field_set;
 pub mod policy;
+pub mod read;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
-pub use field_set::FieldSet;
+pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
 /// Index of a subgraph in [`Supergraph::subgraphs`].
