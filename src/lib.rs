@@ -2,11 +2,14 @@
 //!
 //! See ARCHITECTURE.md for the rooms and the rules between them.
 
-pub mod config;
 pub mod compose;
+pub mod config;
 pub mod connect;
+pub mod control;
 pub mod diagnostic;
 pub mod gateway;
 pub mod operation;
 pub mod planner;
+pub mod server;
 pub mod supergraph;
+pub mod telemetry;
