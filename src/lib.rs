@@ -4,6 +4,7 @@
 
 pub mod connect;
 pub mod diagnostic;
+pub(crate) mod execute;
 pub mod gateway;
 pub mod operation;
 pub mod planner;
