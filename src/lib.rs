@@ -7,6 +7,7 @@ pub mod config;
 pub mod connect;
 pub mod control;
 pub mod diagnostic;
+pub(crate) mod execute;
 pub mod gateway;
 pub mod operation;
 pub mod planner;

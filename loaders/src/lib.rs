@@ -4,13 +4,44 @@
 //! key. Every key travels once, a batch leaves at once (its keys are all known), identical reads in flight are
 //! shared between requests, and entries are reused for as long as their owner allows.
 //! Deliberately absent: GraphQL, plans, and any knowledge of what the bytes mean.
+//!
+//! The path of a load, each step a module that knows only the next one:
+//!
+//! ```text
+//! load      batch       distinct keys, cached entries, chunks, one result per key
+//! call      inflight    identical reads are one exchange; each caller has its own deadline
+//!           observe     statistics, span
+//! exchange  transport   the trait between policies and wires: a policy wraps a transport
+//!           http        reqwest: limits on time, connections and bytes
+//! ```
 
+mod batch;
+mod cache;
+mod freshness;
+mod http_transport;
+mod inflight;
+mod observe;
+mod settings;
+mod statistics;
+mod transport;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
+
+pub use batch::{Batch, Partition, Reuse};
+pub use settings::Settings;
+pub use statistics::{CacheStatistics, LATENCY_BOUNDS, ServiceStatistics, Statistics};
+pub use transport::{Exchange, Transport};
+
+use cache::Cache;
+use http_transport::Http;
+use inflight::Flights;
+use observe::Services;
 
 /// One HTTP exchange.
 #[derive(Clone, Debug)]
@@ -74,7 +105,8 @@ pub enum LoadError {
 pub trait Protocol: Send + Sync {
     /// The call for these keys, which are distinct and at most the batch's size.
     fn call(&self, keys: &[Bytes]) -> Result<Call, LoadError>;
-    /// One result per key, in the order of `keys`; `None` where the service has no such entity.
+    /// One result per key, in the order of `keys`: an entry whose data is `null` where the service has no such entity.
+    /// Errors: the whole answer is of no use, and every key of the call fails with this.
     fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError>;
 }
 
@@ -86,4 +118,74 @@ pub struct Entry {
     /// What came with it beside the data (a service's errors below this entity), as the protocol understands it.
     /// An entry with any is not cached.
     pub notes: Vec<Bytes>,
+}
+
+/// Loads from every service. Cheap to clone: all clones share connections, loads in flight, cache and statistics.
+///
+/// Nothing is spawned: a load is driven by those who wait for it, and is dropped with the last of them.
+#[derive(Clone)]
+pub struct Loaders {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    transport: Arc<dyn Transport>,
+    flights: Arc<Flights>,
+    cache: Cache,
+    services: Services,
+}
+
+impl Loaders {
+    /// Loaders that speak HTTP.
+    #[must_use]
+    pub fn new(settings: Settings) -> Loaders {
+        let transport = Arc::new(Http::new(&settings));
+        Loaders::with_transport(settings, transport)
+    }
+
+    /// Loaders over another transport, or over one that is wrapped in policies.
+    #[must_use]
+    pub fn with_transport(settings: Settings, transport: Arc<dyn Transport>) -> Loaders {
+        let cache = Cache::new(&settings);
+        Loaders {
+            shared: Arc::new(Shared {
+                settings,
+                transport,
+                flights: Arc::default(),
+                cache,
+                services: Services::default(),
+            }),
+        }
+    }
+
+    /// Makes one exchange, or waits for an identical one that is under way.
+    ///
+    /// A read is shared with every call in flight that is equal in service, method, URL, headers and body. Each caller waits until its own
+    /// deadline; the exchange ends with its last waiter. A write always travels once, and later reads of its service
+    /// never join one that began before it was done.
+    /// Errors: never [`LoadError::Status`]; a status is the protocol's to judge.
+    pub async fn call(&self, call: Call) -> Result<Arc<Answer>, LoadError> {
+        inflight::call(&self.shared, call).await
+    }
+
+    /// Loads some keys: one result per given key, in their order.
+    ///
+    /// Distinct keys that no cache entry answers travel at once in calls of at most the batch's size; a call that fails, fails only
+    /// its own keys.
+    pub async fn load(&self, batch: Batch<'_>, protocol: &dyn Protocol) -> Vec<Result<Entry, LoadError>> {
+        batch::load(self, batch, protocol).await
+    }
+
+    /// What happened since the start.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics { services: self.shared.services.statistics(), cache: self.shared.cache.statistics() }
+    }
+}
+
+impl fmt::Debug for Loaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaders").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
 }
