@@ -1,6 +1,6 @@
 //! Keeps a gateway's graph up to date: reads fragments, composes, swaps, keeps the last good one.
 //!
-//! In: a [`SchemaSource`] and the configured addresses. Out: a [`Gateway`] that always has a graph, and a
+//! In: a [`SchemaSource`] and the settings of single services. Out: a [`Gateway`] that always has a graph, and a
 //! [`Status`] that says which one, since when, and what came of the last attempt to replace it.
 //! A graph that does not compose never replaces one that does, and a swap is one pointer: requests that are under
 //! way keep the graph that they started with.
@@ -10,7 +10,6 @@ mod build;
 mod source;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -20,7 +19,7 @@ use apollo_compiler::schema::ExtendedType;
 use weft_loaders::Loaders;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use build::{Built, build, render};
+pub use build::{Built, ServiceSettings, Services, build, render};
 pub use source::{FragmentText, SchemaSource, SourceError, Texts};
 
 use crate::diagnostic::Diagnostic;
@@ -31,7 +30,7 @@ use crate::supergraph::{SubgraphKind, Supergraph};
 pub struct Control {
     gateway: Arc<Gateway>,
     source: SchemaSource,
-    urls: BTreeMap<String, String>,
+    services: Services,
     settings: gateway::Settings,
     status: RwLock<Arc<Status>>,
     /// Held while a graph is built, so that two reloads cannot overtake each other.
@@ -54,7 +53,7 @@ pub struct Status {
 /// A graph as an operator sees it.
 #[derive(Clone, Debug)]
 pub struct GraphInfo {
-    /// Of all its texts and addresses.
+    /// Of all its texts and the settings of its services.
     pub hash: String,
     /// When it was swapped in.
     pub since: SystemTime,
@@ -140,20 +139,20 @@ impl Control {
     /// Builds the first graph and the gateway that serves it. Blocks while it reads and composes.
     pub fn start(
         source: SchemaSource,
-        urls: BTreeMap<String, String>,
+        services: Services,
         loaders: Loaders,
         settings: gateway::Settings,
     ) -> Result<Self, StartError> {
         let texts = source.read().map_err(StartError::Source)?;
-        let Built { supergraph, mut diagnostics } = build(&texts, &urls);
+        let Built { supergraph, mut diagnostics } = build(&texts, &services);
         let Some(supergraph) = supergraph else { return Err(StartError::Composition(diagnostics)) };
         diagnostics.extend(without_address(&supergraph));
-        let graph = Arc::new(describe(&supergraph, &texts, &urls));
+        let graph = Arc::new(describe(&supergraph, &texts, &services));
         let snapshot = Snapshot::new(supergraph, &settings);
         let gateway = Arc::new(Gateway::new(snapshot, loaders, settings.clone()));
         let last = Arc::new(Attempt { at: graph.since, outcome: Outcome::Swapped, diagnostics, failure: None });
         let status = RwLock::new(Arc::new(Status { graph, last, swaps: 1, refusals: 0 }));
-        Ok(Self { gateway, source, urls, settings, status, reloading: Mutex::new(()) })
+        Ok(Self { gateway, source, services, settings, status, reloading: Mutex::new(()) })
     }
 
     /// The gateway, which outlives every graph.
@@ -174,15 +173,15 @@ impl Control {
         let refused = |diagnostics, failure| Attempt { at, outcome: Outcome::Refused, diagnostics, failure };
         let (attempt, graph) = match self.source.read() {
             Err(error) => (refused(Vec::new(), Some(error.to_string())), None),
-            Ok(texts) if hash_of(&texts, &self.urls) == before.graph.hash => {
+            Ok(texts) if hash_of(&texts, &self.services) == before.graph.hash => {
                 let attempt = Attempt { at, outcome: Outcome::Unchanged, diagnostics: Vec::new(), failure: None };
                 (attempt, None)
             }
-            Ok(texts) => match build(&texts, &self.urls) {
+            Ok(texts) => match build(&texts, &self.services) {
                 Built { supergraph: None, diagnostics } => (refused(diagnostics, None), None),
                 Built { supergraph: Some(supergraph), mut diagnostics } => {
                     diagnostics.extend(without_address(&supergraph));
-                    let graph = describe(&supergraph, &texts, &self.urls);
+                    let graph = describe(&supergraph, &texts, &self.services);
                     self.gateway.swap(Snapshot::new(supergraph, &self.settings));
                     (Attempt { at, outcome: Outcome::Swapped, diagnostics, failure: None }, Some(graph))
                 }
@@ -210,12 +209,14 @@ fn without_address(supergraph: &Supergraph) -> Vec<Diagnostic> {
         .map(|subgraph| {
             let name = &subgraph.name;
             Diagnostic::hint("NO_ADDRESS", format!("the service `{name}` has no address, so that its fields will fail"))
-                .help(format!("set `services: {{{name}: {{url: …}}}}` in weft.yaml, or `@service(url:)` in the fragment"))
+                .help(format!(
+                    "set `services: {{{name}: {{url: …}}}}` in weft.yaml, or `@service(url:)` in the fragment"
+                ))
         })
         .collect()
 }
 
-fn describe(supergraph: &Supergraph, texts: &Texts, urls: &BTreeMap<String, String>) -> GraphInfo {
+fn describe(supergraph: &Supergraph, texts: &Texts, settings: &Services) -> GraphInfo {
     let fragments = match texts {
         Texts::Fragments(fragments) => fragments.iter().map(|f| fragment_info(&f.name, &f.source.text)).collect(),
         Texts::Supergraph(source) => vec![fragment_info(&source.name, &source.text)],
@@ -231,7 +232,7 @@ fn describe(supergraph: &Supergraph, texts: &Texts, urls: &BTreeMap<String, Stri
         .collect();
     let (types, fields) = count(&supergraph.api);
     GraphInfo {
-        hash: hash_of(texts, urls),
+        hash: hash_of(texts, settings),
         since: SystemTime::now(),
         fragments,
         services,
@@ -257,7 +258,7 @@ fn fragment_info(name: &str, text: &str) -> FragmentInfo {
     FragmentInfo { name: name.to_owned(), hash: format!("{:016x}", xxh3_64(text.as_bytes())), bytes: text.len() }
 }
 
-fn hash_of(texts: &Texts, urls: &BTreeMap<String, String>) -> String {
+fn hash_of(texts: &Texts, services: &Services) -> String {
     let mut all = String::new();
     let mut add = |part: &str| {
         // The length keeps "ab" + "c" apart from "a" + "bc".
@@ -272,9 +273,10 @@ fn hash_of(texts: &Texts, urls: &BTreeMap<String, String>) -> String {
             add(&fragment.source.text);
         }),
     }
-    for (name, url) in urls {
+    // The settings do not change while the process runs; they are part of what a graph is nevertheless.
+    for (name, settings) in services {
         add(name);
-        add(url);
+        add(&format!("{settings:?}"));
     }
     format!("{:016x}", xxh3_64(all.as_bytes()))
 }
@@ -309,11 +311,12 @@ mod tests {
                 .read()
                 .expect("in memory")
         };
-        let none = BTreeMap::new();
+        let none = Services::new();
         let one = hash_of(&texts(&[("a", "b")]), &none);
         assert_eq!(one, hash_of(&texts(&[("a", "b")]), &none));
         assert_ne!(one, hash_of(&texts(&[("ab", "")]), &none));
-        let urls = BTreeMap::from([("a".to_owned(), "http://h".to_owned())]);
-        assert_ne!(one, hash_of(&texts(&[("a", "b")]), &urls));
+        let services =
+            Services::from([("a".to_owned(), ServiceSettings { timeout_ms: Some(1), ..Default::default() })]);
+        assert_ne!(one, hash_of(&texts(&[("a", "b")]), &services));
     }
 }

@@ -68,7 +68,9 @@ impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(path) => write!(f, "{} does not exist", path.display()),
-            Self::Empty(path) => write!(f, "{} holds no schema fragments: no file there ends in .graphql", path.display()),
+            Self::Empty(path) => {
+                write!(f, "{} holds no schema fragments: no file there ends in .graphql", path.display())
+            }
             Self::NotAFile(path) => write!(f, "{} is a folder, but a supergraph is one file", path.display()),
             Self::IsSupergraph(path) => {
                 write!(f, "{0} is a composed supergraph, not a fragment: pass it with --supergraph {0}", path.display())
@@ -98,6 +100,15 @@ impl SchemaSource {
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         Some(parent.unwrap_or(Path::new(".")).to_path_buf())
+    }
+
+    /// Whether a file of the folder can be one of this graph's.
+    pub(crate) fn includes(&self, file: &Path) -> bool {
+        match self {
+            Self::Fragments(path) if path.is_dir() => file.extension().is_some_and(|extension| extension == "graphql"),
+            Self::Fragments(path) | Self::Supergraph(path) => path.file_name() == file.file_name(),
+            Self::Embedded(_) => false,
+        }
     }
 
     /// Reads everything, in the order of the names.
@@ -192,8 +203,11 @@ mod tests {
             let told = source.read().expect_err("nothing to read").to_string();
             told.replace(&folder.path().display().to_string(), "DIR")
         };
-        std::fs::write(at("super.graphql"), "schema @link(url: \"https://specs.apollo.dev/join/v0.3\") { query: Query }")
-            .expect("written");
+        std::fs::write(
+            at("super.graphql"),
+            "schema @link(url: \"https://specs.apollo.dev/join/v0.3\") { query: Query }",
+        )
+        .expect("written");
         std::fs::write(at("bytes"), b"\xff\xfe").expect("written");
         std::fs::create_dir(at("empty")).expect("created");
         assert_eq!(told(SchemaSource::Fragments(at("nope"))), "DIR/nope does not exist");
@@ -205,10 +219,7 @@ mod tests {
             told(SchemaSource::Fragments(folder.path().into())),
             "DIR/super.graphql is a composed supergraph, not a fragment: pass it with --supergraph DIR/super.graphql"
         );
-        assert_eq!(
-            told(SchemaSource::Supergraph(at("empty"))),
-            "DIR/empty is a folder, but a supergraph is one file"
-        );
+        assert_eq!(told(SchemaSource::Supergraph(at("empty"))), "DIR/empty is a folder, but a supergraph is one file");
         assert_eq!(told(SchemaSource::Supergraph(at("bytes"))), "DIR/bytes is not text in UTF-8");
     }
 }

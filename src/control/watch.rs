@@ -12,7 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
-use super::{Attempt, Control, Outcome, build};
+use super::{Attempt, Control, Outcome, SchemaSource, build};
 use crate::diagnostic::Severity;
 
 /// How long files have to be still before they are read: a save is often several events.
@@ -28,20 +28,23 @@ impl Control {
         let (wake, mut woken) = mpsc::channel(1);
         // Dropping the watcher ends the watching, so that it lives as long as the loop.
         let _watcher = watcher(&folder, wake);
-        let mut seen = fingerprint(&folder);
+        let mut seen = fingerprint(&self.source, &folder);
         loop {
             // The channel closes where there is no watcher; then only time passes.
             tokio::select! {
                 Some(()) = woken.recv() => {
                     while tokio::time::timeout(SETTLE, woken.recv()).await.is_ok_and(|event| event.is_some()) {}
+                    // Two writes within one tick of the file system's clock look alike: an event is believed as it is.
+                    seen = fingerprint(&self.source, &folder);
                 }
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(POLL) => {
+                    let now = fingerprint(&self.source, &folder);
+                    if now == seen {
+                        continue;
+                    }
+                    seen = now;
+                }
             }
-            let now = fingerprint(&folder);
-            if now == seen {
-                continue;
-            }
-            seen = now;
             let control = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || control.reload()).await {
                 Ok(attempt) => self.tell(&attempt),
@@ -87,17 +90,15 @@ fn watcher(folder: &Path, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> 
         }
     });
     let watched = created.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
-    watched
-        .inspect_err(|failure| warn!(%failure, "changes are noticed by looking every {} s", POLL.as_secs()))
-        .ok()
+    watched.inspect_err(|failure| warn!(%failure, "changes are noticed by looking every {} s", POLL.as_secs())).ok()
 }
 
 /// What a look from outside tells of the files: enough to know whether reading them is worth it.
-fn fingerprint(folder: &Path) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+fn fingerprint(source: &SchemaSource, folder: &Path) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries
         .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "graphql"))
+        .filter(|entry| source.includes(&entry.path()))
         .filter_map(|entry| {
             // Follows links: mounted configuration is a link to a folder that is replaced.
             let metadata = std::fs::metadata(entry.path()).ok()?;

@@ -24,7 +24,9 @@ pub(super) fn from_body(body: &[u8]) -> Result<Request, Refusal> {
     }
     let raw: Raw<'_> = serde_json::from_str(text).map_err(|error| {
         let message = match error.classify() {
-            serde_json::error::Category::Data => "the body has to be a JSON object in which no name occurs twice".into(),
+            serde_json::error::Category::Data => {
+                "the body has to be a JSON object in which no name occurs twice".into()
+            }
             _ => format!("the body is not JSON (line {}, column {})", error.line(), error.column()),
         };
         Refusal::bad_request(message)
@@ -73,7 +75,8 @@ fn parameter<'a, T: Deserialize<'a>>(
     raw: Option<&'a RawValue>,
 ) -> Result<Option<T>, Refusal> {
     let Some(raw) = raw else { return Ok(None) };
-    serde_json::from_str(raw.get()).map_err(|_| Refusal::bad_request(format!("the parameter {name:?} has to be {expected}")))
+    serde_json::from_str(raw.get())
+        .map_err(|_| Refusal::bad_request(format!("the parameter {name:?} has to be {expected}")))
 }
 
 fn json(name: &str, text: Option<String>) -> Result<Option<Map<String, Value>>, Refusal> {
@@ -142,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_query_string_gives_all_parameters() {
-        let request = from_query_string("query=%7Ba%7D&operationName=&variables=%7B%22x%22%3A1%7D&utm=1").expect("well formed");
+        let request =
+            from_query_string("query=%7Ba%7D&operationName=&variables=%7B%22x%22%3A1%7D&utm=1").expect("well formed");
         assert_eq!((request.query.as_str(), request.operation_name), ("{a}", None));
         assert_eq!(request.variables["x"], 1);
         assert_eq!(told(from_query_string("")), "the parameter \"query\" is missing");
