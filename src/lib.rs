@@ -6,6 +6,7 @@ pub mod compose;
 pub mod config;
 pub mod connect;
 pub mod control;
+pub mod demo;
 pub mod diagnostic;
 pub(crate) mod execute;
 pub mod gateway;
