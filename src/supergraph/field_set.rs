@@ -204,7 +204,7 @@ mod tests {
             ("id name @skip(if: true)", 3),
             ("id price(in: $c)", 3),
             ("id \"x\"", 3),
-            (deep.as_str(), 63),
+            (deep.as_str(), 64),
         ] {
             assert_eq!(FieldSet::parse(text).map_err(|e| e.offset), Err(offset), "{:.40}", text);
         }
