@@ -26,6 +26,14 @@
 //! default. An `@internal` field and a `@require` argument are `@inaccessible` in the document. A fragment without an
 //! address has `url: ""` in its `@join__graph`.
 
+mod directives;
+mod facts;
+mod links;
+mod place;
+mod selection;
+mod subgraph;
+mod upgrade;
+
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Source};
