@@ -1,7 +1,7 @@
 //! Embeds the playground, and notes which commit a release is built from.
 //!
 //! In: `playground/dist/`, which may be absent. Out: `$OUT_DIR/playground.rs` with the list of its files and, beside it,
-//! each file compressed with gzip; `WEFT_COMMIT` for release builds.
+//! each file compressed with gzip; `WEFT_VERSION`, and `WEFT_COMMIT` where it is known.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     embed_playground()?;
-    note_commit();
+    note_version();
     Ok(())
 }
 
@@ -96,12 +96,24 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-/// Only for release builds: a development build would be compiled again after every commit, or tell an old one.
-fn note_commit() {
+/// `WEFT_VERSION` always, `WEFT_COMMIT` where it is known. Git is asked only for release builds: a development build
+/// would be compiled again after every commit, or tell an old one.
+fn note_version() {
     println!("cargo::rerun-if-env-changed=WEFT_COMMIT");
-    if env::var_os("WEFT_COMMIT").is_some() || env::var("PROFILE").as_deref() != Ok("release") {
-        return;
+    let given = env::var("WEFT_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let asked = || if env::var("PROFILE").as_deref() == Ok("release") { ask_git() } else { None };
+    let commit = given.or_else(asked);
+    let number = env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    match commit {
+        Some(commit) => {
+            println!("cargo::rustc-env=WEFT_COMMIT={commit}");
+            println!("cargo::rustc-env=WEFT_VERSION={number} ({commit})");
+        }
+        None => println!("cargo::rustc-env=WEFT_VERSION={number}"),
     }
+}
+
+fn ask_git() -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
         String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -110,7 +122,5 @@ fn note_commit() {
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
         println!("cargo::rerun-if-changed={log}");
     }
-    if let Some(commit) = git(&["rev-parse", "--short=9", "HEAD"]) {
-        println!("cargo::rustc-env=WEFT_COMMIT={commit}");
-    }
+    git(&["rev-parse", "--short=9", "HEAD"])
 }

@@ -25,6 +25,7 @@ pub(super) struct File {
     pub(super) introspection: Option<Scalar>,
     pub(super) playground: Option<Scalar>,
     pub(super) compression: Option<Scalar>,
+    pub(super) headers: Vec<Scalar>,
     pub(super) admin: Admin,
     pub(super) cors: Cors,
     pub(super) csrf: Csrf,

@@ -50,6 +50,8 @@ pub struct Config {
     pub cors: Cors,
     /// Request headers that show that a browser asked first: a query by GET with cookies needs one of them.
     pub csrf_headers: Vec<http::HeaderName>,
+    /// Headers of the client's request that every GraphQL service gets.
+    pub headers: Vec<http::HeaderName>,
     /// What is logged, and how.
     pub logging: Logging,
     /// Every bound.
@@ -261,6 +263,7 @@ impl Config {
                 .map(|name| Header(http::HeaderName::from_static(name)))
                 .to_vec()
         });
+        let headers: Vec<Header> = r.list("WEFT_HEADERS", Some(&raw.headers)).unwrap_or_default();
         let limits = r.limits(&raw.limits);
         let mut services = IndexMap::new();
         for (name, service) in &raw.services {
@@ -285,6 +288,7 @@ impl Config {
             playground: r.pick(None, "WEFT_PLAYGROUND", &raw.playground, true),
             compression: r.pick(None, "WEFT_COMPRESSION", &raw.compression, true),
             cors: Cors { origins: origins.into_iter().map(|origin| origin.0).collect(), credentials },
+            headers: headers.into_iter().map(|header| header.0).collect(),
             csrf_headers: csrf_headers.into_iter().map(|header| header.0).collect(),
             logging: Logging {
                 level: r.pick(flags.log_level.clone(), "WEFT_LOGGING_LEVEL", &raw.logging.level, "info".into()),
@@ -297,6 +301,11 @@ impl Config {
         r.errors.sort_by_key(|error| error.labels.first().map(|label| label.span.start));
         if r.errors.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(r.errors)) }
     }
+}
+
+/// Reads an address as a flag, a variable or the file gives it. The error says what it has to be.
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    SocketAddr::parse(text).ok_or_else(|| format!("this has to be {}", SocketAddr::EXPECTED))
 }
 
 /// A layer's strength: the command line is 0.
