@@ -33,6 +33,7 @@
 //! Internal lookups and required arguments are `@inaccessible` besides, so that every tool hides them.
 
 mod api;
+mod flatten;
 mod implied;
 mod joins;
 mod links;
@@ -72,6 +73,8 @@ pub fn supergraph(source: &Arc<Source>) -> (Option<Supergraph>, Vec<Diagnostic>)
 /// the fragments, and `sources` knows these, so that diagnostics point into the fragments.
 /// `None` exactly when a diagnostic is an error.
 pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let flat = flatten::flatten(document);
+    let document = flat.as_ref().unwrap_or(document);
     let (names, refused) = Names::read(document);
     let join = JoinNames::new(&names);
     let mut reader =

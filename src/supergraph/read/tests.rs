@@ -110,7 +110,7 @@ fn many_subgraphs_read_quickly() {
     let graphs = all(&|i| format!("G{i} @join__graph(name: \"g{i}\", url: \"http://g{i}.test\")"));
     write!(text, "enum join__Graph {{ {graphs} }}\nscalar Moment {joined}\n").unwrap();
     let fields = all(&|i| format!("t{i}(id: ID!): T{i} @join__field(graph: G{i})"));
-    write!(text, "type Query {joined} {{ {fields} }}\n").unwrap();
+    writeln!(text, "type Query {joined} {{ {fields} }}").unwrap();
     text.push_str(&all(&|i| {
         let next = (i + 1) % 1_000;
         format!(
