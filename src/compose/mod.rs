@@ -29,6 +29,7 @@
 mod directives;
 mod facts;
 mod links;
+mod merge;
 mod place;
 mod selection;
 mod subgraph;

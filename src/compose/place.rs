@@ -20,18 +20,8 @@ impl Places {
         Some(Span::new(&self.source, location.offset(), location.end_offset()))
     }
 
-    /// A place inside of a quoted string: `offset` bytes behind its opening quote.
-    ///
-    /// In a string with escapes or in a block string the offset would not be where the reader sees it, so the
-    /// whole string is the place then.
-    pub(crate) fn inside_string(&self, location: Option<SourceSpan>, value: &str, offset: usize) -> Option<Span> {
-        let whole = self.span(location)?;
-        let raw = self.source.text.get(whole.start..whole.end).unwrap_or_default();
-        if raw.strip_prefix('"').and_then(|r| r.strip_suffix('"')) == Some(value) && offset <= value.len() {
-            let start = whole.start + 1 + offset;
-            let end = start + value.get(offset..).and_then(|v| v.chars().next()).map_or(0, char::len_utf8);
-            return Some(Span::new(&self.source, start, end));
-        }
-        Some(whole)
+    /// A place inside of a string: at that byte of its value.
+    pub(crate) fn inside_string(&self, location: Option<SourceSpan>, offset: usize) -> Option<Span> {
+        Some(self.span(location)?.inside_string(offset, offset + 1))
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use apollo_compiler::ast::{self, Definition, DirectiveDefinition, Document};
 use apollo_compiler::collections::{HashSet, IndexMap};
 use apollo_compiler::diagnostic::ToCliReport;
-use apollo_compiler::parser::{FileId, Parser};
+use apollo_compiler::parser::FileId;
 use apollo_compiler::schema::{Component, ComponentName, Directive, ExtendedType};
 use apollo_compiler::validation::DiagnosticList;
 use apollo_compiler::{Name, Node, Schema};
@@ -19,7 +19,7 @@ use super::directives::{CATALOGUE, DEFINED, Known, MACHINERY_TYPES, MachineryKin
 use super::facts::Facts;
 use super::links::{self, Dialect, Names, nearest};
 use super::place::Places;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::supergraph::SubgraphKind;
 
 /// One fragment, ready to be merged.
@@ -105,9 +105,14 @@ pub(crate) fn fields_of(ty: &ExtendedType) -> Option<&IndexMap<Name, Component<a
 }
 
 /// Reads a fragment. `None` where its text is no schema by itself; the reasons are in `out` then.
-pub(crate) fn read(fragment: &Fragment, graph: Name, out: &mut Vec<Diagnostic>) -> Option<Subgraph> {
+pub(crate) fn read(
+    fragment: &Fragment,
+    graph: Name,
+    sources: &mut Sources,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Subgraph> {
     let errors_before = out.len();
-    let (document, places) = parse(fragment, out)?;
+    let (document, places) = parse(fragment, sources, out)?;
     let names = links::resolve(&document, &places, out);
     let url = fragment.url.clone().or_else(|| service_url(&document, &names));
     check_applied(&document, &names, &places, out);
@@ -123,29 +128,24 @@ pub(crate) fn read(fragment: &Fragment, graph: Name, out: &mut Vec<Diagnostic>) 
     Some(subgraph)
 }
 
-fn parse(fragment: &Fragment, out: &mut Vec<Diagnostic>) -> Option<(Document, Places)> {
-    let parsed = Parser::new().parse_ast(fragment.source.text.as_str(), fragment.source.name.as_str());
-    let sources = match &parsed {
-        Ok(document) => &document.sources,
-        Err(failed) => &failed.partial.sources,
-    };
+fn parse(fragment: &Fragment, sources: &mut Sources, out: &mut Vec<Diagnostic>) -> Option<(Document, Places)> {
+    let (document, errors) = sources.parse(&fragment.source);
     // The parser knows the one file that it was given.
-    let file = sources.keys().copied().find(|id| *id != FileId::BUILT_IN)?;
+    let file = document.sources.keys().copied().find(|id| *id != FileId::BUILT_IN)?;
     let places = Places { source: Arc::clone(&fragment.source), file };
-    match parsed {
-        Ok(document) => Some((document, places)),
-        Err(failed) => {
-            tell(&failed.errors, &places, out, |_| true);
-            None
-        }
-    }
+    let sound = errors.is_empty();
+    out.extend(errors);
+    sound.then_some((document, places))
 }
 
-/// Passes the parser's and validator's findings on.
+/// Passes the validator's findings on.
 fn tell(errors: &DiagnosticList, places: &Places, out: &mut Vec<Diagnostic>, wanted: impl Fn(&str) -> bool) {
     for found in errors.iter() {
         if wanted(found.error.unstable_error_name().unwrap_or_default()) {
-            let message = found.error.to_string().replace("weft__", "");
+            let mut message = found.error.to_string().replace("weft__", "");
+            if !message.ends_with('.') {
+                message.push('.');
+            }
             out.push(Diagnostic::error("INVALID_GRAPHQL", message).at(places.span(found.error.location()), ""));
         }
     }
