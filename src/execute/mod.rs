@@ -18,5 +18,9 @@
 pub(crate) mod errors;
 pub(crate) mod json;
 pub(crate) mod layout;
+pub(crate) mod positions;
 pub(crate) mod read;
+pub(crate) mod representation;
+pub(crate) mod shape;
 pub(crate) mod slots;
+pub(crate) mod told;
