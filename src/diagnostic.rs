@@ -6,6 +6,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use apollo_compiler::Schema;
+use apollo_compiler::ast::Document;
+use apollo_compiler::collections::HashMap;
+use apollo_compiler::diagnostic::ToCliReport;
+use apollo_compiler::parser::{FileId, Parser, SourceMap, SourceSpan};
+use apollo_compiler::validation::DiagnosticList;
+
 /// How much a diagnostic matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -77,6 +84,160 @@ impl Span {
     }
 }
 
+/// The texts that parsed nodes point into: translates the parser's locations into [`Span`]s.
+///
+/// A document that was merged from several texts keeps its nodes' locations, so that a finding about it
+/// points into the text of whoever wrote that node.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: HashMap<FileId, Arc<Source>>,
+}
+
+/// How deep a document's values, types and selections may nest: far below what the stack bears.
+const NESTING_MAX: usize = 128;
+
+impl Sources {
+    /// Parses a text. What could be understood comes back even when there are errors.
+    pub fn parse(&mut self, source: &Arc<Source>) -> (Document, Vec<Diagnostic>) {
+        let parsed = Parser::new().recursion_limit(NESTING_MAX).parse_ast(&source.text, &source.name);
+        let (document, errors) = match parsed {
+            Ok(document) => (document, None),
+            Err(failed) => (failed.partial, Some(failed.errors)),
+        };
+        self.adopt(&document.sources, source);
+        let diagnostics = errors.map_or_else(Vec::new, |errors| self.diagnostics(&errors));
+        (document, diagnostics)
+    }
+
+    /// Parses a text of type definitions and gathers them by name. Extensions of types that are defined elsewhere
+    /// are accepted; nothing is validated.
+    pub fn parse_schema(&mut self, source: &Arc<Source>) -> (Schema, Vec<Diagnostic>) {
+        let (document, mut diagnostics) = self.parse(source);
+        let built =
+            Schema::builder().adopt_orphan_extensions().ignore_builtin_redefinitions().add_ast(&document).build();
+        let schema = match built {
+            Ok(schema) => schema,
+            Err(failed) => {
+                diagnostics.extend(self.diagnostics(&failed.errors));
+                failed.partial
+            }
+        };
+        (schema, diagnostics)
+    }
+
+    /// The place of a node, by its location; `None` for a node that no text was parsed for.
+    pub fn span(&self, location: Option<SourceSpan>) -> Option<Span> {
+        let location = location?;
+        let source = self.files.get(&location.file_id())?;
+        Some(Span::new(source, location.offset(), location.end_offset()))
+    }
+
+    /// The compiler's own findings, all of them, as ours. Code: `INVALID_GRAPHQL`.
+    pub fn diagnostics(&self, errors: &DiagnosticList) -> Vec<Diagnostic> {
+        errors
+            .iter()
+            .map(|found| {
+                let mut message = found.error.to_string();
+                if !message.ends_with('.') {
+                    message.push('.');
+                }
+                Diagnostic::error("INVALID_GRAPHQL", message).at(self.span(found.error.location()), "")
+            })
+            .collect()
+    }
+
+    fn adopt(&mut self, files: &SourceMap, source: &Arc<Source>) {
+        let parsed = files.keys().filter(|id| **id != FileId::BUILT_IN);
+        self.files.extend(parsed.map(|id| (*id, Arc::clone(source))));
+    }
+}
+
+impl Span {
+    /// The place inside a string literal, `self` being the whole literal with its quotes: `start..end` are bytes of the
+    /// string's *value*. Escapes and the indentation that block strings lose are accounted for. The whole literal, if it
+    /// is not a string.
+    #[must_use]
+    pub fn inside_string(&self, start: usize, end: usize) -> Self {
+        let literal = self.source.text.get(self.start..self.end).unwrap_or_default();
+        let origins = if let Some(body) = literal.strip_prefix("\"\"\"").and_then(|l| l.strip_suffix("\"\"\"")) {
+            block_string_origins(body, 3)
+        } else if let Some(body) = literal.strip_prefix('"').and_then(|l| l.strip_suffix('"')) {
+            string_origins(body, 1)
+        } else {
+            return self.clone();
+        };
+        let origin = |offset: usize| self.start + origins[offset.min(origins.len() - 1)];
+        Self::new(&self.source, origin(start), origin(end.max(start)))
+    }
+}
+
+/// For each byte of a quoted string's value, and for its end, the offset in the literal that it came from.
+fn string_origins(body: &str, base: usize) -> Vec<usize> {
+    let mut origins = Vec::with_capacity(body.len() + 1);
+    let mut rest = body.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        let bytes = if c != '\\' {
+            c.len_utf8()
+        } else if rest.next().is_some_and(|(_, escape)| escape == 'u') {
+            let digits: String = if rest.peek().is_some_and(|(_, c)| *c == '{') {
+                rest.by_ref().skip(1).map(|(_, c)| c).take_while(|c| *c != '}').collect()
+            } else {
+                rest.by_ref().take(4).map(|(_, c)| c).collect()
+            };
+            match u32::from_str_radix(&digits, 16) {
+                // Half of a surrogate pair: the two together are one character of four bytes.
+                Ok(0xD800..=0xDFFF) => 2,
+                code => code.ok().and_then(char::from_u32).map_or(1, char::len_utf8),
+            }
+        } else {
+            1
+        };
+        origins.extend(std::iter::repeat_n(base + at, bytes));
+    }
+    origins.push(base + body.len());
+    origins
+}
+
+/// As [`string_origins`], for a block string: common indentation and blank first and last lines are not in its value.
+fn block_string_origins(body: &str, base: usize) -> Vec<usize> {
+    // (offset, line without its terminator)
+    let mut lines = Vec::new();
+    let mut offset = 0;
+    for line in body.split_inclusive('\n') {
+        lines.push((offset, line.trim_end_matches(['\n', '\r'])));
+        offset += line.len();
+    }
+    let is_blank = |line: &str| line.bytes().all(|b| matches!(b, b' ' | b'\t'));
+    let indent_of = |line: &str| line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let indent =
+        lines.iter().skip(1).filter(|(_, line)| !is_blank(line)).map(|(_, line)| indent_of(line)).min().unwrap_or(0);
+    let first = lines.iter().position(|(_, line)| !is_blank(line)).unwrap_or(lines.len());
+    let last = lines.iter().rposition(|(_, line)| !is_blank(line)).map_or(first, |last| last + 1);
+
+    let mut origins = Vec::with_capacity(body.len() + 1);
+    let mut end = base;
+    for (index, (offset, line)) in lines.iter().enumerate().take(last).skip(first) {
+        if index > first {
+            origins.push(end);
+        }
+        let removed = if index == 0 { 0 } else { indent.min(line.len()) };
+        let mut at = removed;
+        while at < line.len() {
+            origins.push(base + offset + at);
+            // `\"""` stands for three quotes.
+            at += if line.as_bytes()[at..].starts_with(b"\\\"\"\"") {
+                origins.extend([base + offset + at; 2]);
+                4
+            } else {
+                1
+            };
+        }
+        end = base + offset + line.len();
+    }
+    origins.push(end);
+    origins
+}
+
 impl Diagnostic {
     /// An error without a place yet.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
@@ -140,7 +301,8 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, label: &Label) -> fmt::Result {
     let span = &label.span;
     let (line, column) = span.line_column();
     let Some(text) = span.source.text.lines().nth(line - 1) else { return Ok(()) };
-    let width = span.source.text[span.start..span.end].lines().next().map_or(1, |l| l.chars().count().max(1));
+    let marked = span.source.text.get(span.start..span.end).unwrap_or_default();
+    let width = marked.lines().next().map_or(1, |l| l.chars().count().max(1));
     let room = text.chars().count().saturating_sub(column - 1).max(1);
     // A tab stays a tab, so that the carets stand below what they point at.
     let pad: String = text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
@@ -149,4 +311,63 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, label: &Label) -> fmt::Result {
         write!(f, " {}", label.text)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use apollo_compiler::ast::{Definition, Value};
+
+    use super::*;
+
+    /// Where a string's bytes are told to come from is where they stand in the text.
+    #[test]
+    fn places_inside_strings() {
+        let text = r#"
+            type A @x(a: "one two") @x(a: "é\"\u00e9\n three") @x(a: "\u{1F600} four")
+              @x(a: """
+                five
+                  six \""" seven
+
+                eight
+              """) @x(a: """  nine """)
+        "#;
+        let source = Arc::new(Source { name: "a.graphql".to_owned(), text: text.to_owned() });
+        let mut sources = Sources::default();
+        let (document, diagnostics) = sources.parse(&source);
+        assert_eq!(diagnostics, []);
+        let Definition::ObjectTypeDefinition(ty) = &document.definitions[0] else { panic!() };
+        let mut found = Vec::new();
+        for directive in &ty.directives.0 {
+            let argument = directive.specified_argument_by_name("a").unwrap();
+            let Value::String(value) = &**argument else { panic!() };
+            let literal = sources.span(argument.location()).unwrap();
+            for word in value.split(|c: char| !c.is_ascii_lowercase()).filter(|w| w.len() > 2) {
+                let at = value.find(word).unwrap();
+                let place = literal.inside_string(at, at + word.len());
+                assert_eq!(&text[place.start..place.end], word);
+                found.push(word.to_owned());
+            }
+            let end = literal.inside_string(value.len(), value.len());
+            assert!(end.start > literal.start && end.start < literal.end);
+        }
+        assert_eq!(found, ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]);
+    }
+
+    /// Every finding of the parser is told, each at its own line, and hostile nesting is one of them.
+    #[test]
+    fn syntax_errors_have_places() {
+        let check = |text: &str| {
+            let source = Arc::new(Source { name: "b.graphql".to_owned(), text: text.to_owned() });
+            let (_, diagnostics) = Sources::default().parse_schema(&source);
+            diagnostics.iter().map(|d| d.labels[0].span.line_column().0).collect::<Vec<_>>()
+        };
+        assert_eq!(check("type A {\n  a: \n}\ntype B {\n  b String\n}\n"), [3, 5, 6]);
+        assert_eq!(check("type A { a: Int }\ntype A { b: Int }\ntype A { b: Int }"), [2, 3]);
+        for (open, close) in [("[", "]"), ("{a: ", "}")] {
+            let text = format!("type A @x(a: {}1{}) {{ a: Int }}", open.repeat(100_000), close.repeat(100_000));
+            assert!(!check(&text).is_empty());
+        }
+        let text = format!("type A {{ a: {}Int{} }}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(!check(&text).is_empty());
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod field_set;
 pub mod policy;
+pub mod read;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
-pub use field_set::FieldSet;
+pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
 /// Index of a subgraph in [`Supergraph::subgraphs`].
@@ -178,5 +179,17 @@ impl Supergraph {
     /// The subgraph with that index.
     pub fn subgraph(&self, id: SubgraphId) -> &Subgraph {
         &self.subgraphs[id.0 as usize]
+    }
+
+    /// The API schema as text: root types first, the others by name, so that it changes only where the graph does.
+    pub fn print_api(&self) -> String {
+        let mut api = Schema::clone(&self.api);
+        let root = |name: &Name| {
+            let roots = self.api.schema_definition.iter_root_operations();
+            roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
+        };
+        api.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
+        api.directive_definitions.sort_keys();
+        api.to_string()
     }
 }

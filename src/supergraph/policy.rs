@@ -68,3 +68,37 @@ pub enum CacheScope {
     /// The request itself.
     Private,
 }
+
+/// A duration such as `"150ms"`, `"2s"`, `"5m"`, `"1h"` or `"7d"`, in milliseconds: one whole number and one unit.
+/// Errors: a sentence that says what is expected.
+pub fn parse_duration(text: &str) -> Result<u64, &'static str> {
+    let expected = "A duration is a whole number with a unit: \"150ms\", \"2s\", \"5m\", \"1h\" or \"7d\".";
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or(expected)?;
+    let (number, unit) = text.split_at(split);
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(expected),
+    };
+    let number: u64 = number.parse().map_err(|_| expected)?;
+    // A century is as good as forever, and leaves room to add to a clock.
+    number.checked_mul(unit_ms).filter(|ms| *ms <= 100 * 365 * 86_400_000).ok_or("That is longer than a century.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [("150ms", 150), ("2s", 2_000), ("5m", 300_000), ("1h", 3_600_000), ("7d", 604_800_000)] {
+            assert_eq!(parse_duration(text), Ok(ms));
+        }
+        for text in ["", "5", "ms", "-1s", "1.5s", "1 s", "1h30m", "2S", "99999999999999999999s", "999999999d", "١s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}
