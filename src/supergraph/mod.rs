@@ -16,6 +16,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
+pub use crate::connect::{KeyBinding, LookupArgument, RequiredArgument};
 pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
@@ -139,40 +140,6 @@ pub enum ResolverVia {
         /// Arguments bound from the key.
         arguments: Vec<LookupArgument>,
     },
-}
-
-/// One argument that is filled from the object itself: `@require(field:)`.
-#[derive(Clone, Debug)]
-pub struct RequiredArgument {
-    /// The argument's name, as `$args.name` knows it.
-    pub name: Name,
-    /// Where in the object its value comes from: a value or an object.
-    pub from: KeyBinding,
-    /// Its type is non-null: a null there skips the call, and the field is null.
-    pub non_null: bool,
-}
-
-/// One argument of a lookup: `@is(field:)`.
-#[derive(Clone, Debug)]
-pub struct LookupArgument {
-    /// The argument's name, as `$args.name` knows it.
-    pub name: Name,
-    /// Where in the key its value comes from.
-    pub from: KeyBinding,
-}
-
-/// Where an argument's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyBinding {
-    /// `"branch.code"`: one value; calls are partitioned by it.
-    Value(Vec<Name>),
-    /// `"[id]"`: the list of that field of all keys of a batch.
-    ListOfValues(Vec<Name>),
-    /// `"[{ branchCode: branch.code day }]"`: a list of input objects, one per key of a batch:
-    /// (input field, path in the key).
-    ListOfObjects(Vec<(Name, Vec<Name>)>),
-    /// `"{ branchCode day }"`: one input object; calls are partitioned by it.
-    Object(Vec<(Name, Vec<Name>)>),
 }
 
 impl Supergraph {
