@@ -150,13 +150,17 @@ impl Supergraph {
 
     /// The API schema as text: root types first, the others by name, so that it changes only where the graph does.
     pub fn print_api(&self) -> String {
-        let mut api = Schema::clone(&self.api);
-        let root = |name: &Name| {
-            let roots = self.api.schema_definition.iter_root_operations();
-            roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
-        };
-        api.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
-        api.directive_definitions.sort_keys();
-        api.to_string()
+        print_sorted(&self.api)
     }
+}
+
+fn print_sorted(schema: &Schema) -> String {
+    let mut sorted = schema.clone();
+    let root = |name: &Name| {
+        let roots = schema.schema_definition.iter_root_operations();
+        roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
+    };
+    sorted.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
+    sorted.directive_definitions.sort_keys();
+    sorted.to_string()
 }

@@ -37,6 +37,7 @@ mod implied;
 mod joins;
 mod links;
 mod merged;
+mod policies;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -81,7 +82,10 @@ pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph
     }
     let supergraph = reader.read();
     let mut diagnostics = reader.diagnostics;
-    diagnostics.sort_by_key(|d| d.severity == Severity::Hint);
+    diagnostics.sort_by_cached_key(|d| {
+        let place = d.labels.first().map(|label| (label.span.source.name.clone(), label.span.start));
+        (d.severity == Severity::Hint, place)
+    });
     let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
     (supergraph.filter(|_| sound), diagnostics)
 }
@@ -106,6 +110,8 @@ impl Reader<'_> {
         let mut views = self.views(&merged, &joins, entries.len());
         self.complete_field_sets(&mut views, &merged, &joins);
         views::narrow_interfaces(&mut views, &joins);
+        let carried = self.carried();
+        self.policies(&mut views, &carried);
         let api = self.api(&merged);
 
         let query = merged.schema_definition.query.as_ref().map(|query| query.name.clone());
@@ -117,10 +123,10 @@ impl Reader<'_> {
                 url: entry.url,
                 kind: SubgraphKind::GraphQl,
                 resolvers: view.entity_resolvers(),
-                schema: view.into_schema(query.as_ref()),
+                schema: view.take_schema(query.as_ref()),
                 types: std::mem::take(&mut view.types),
                 connectors: Vec::new(),
-                timeout_ms: None,
+                timeout_ms: view.timeout_ms,
             })
             .collect();
         Some(Supergraph { subgraphs, schema: merged, api: Arc::new(api?), sdl: self.document.to_string().into() })
@@ -167,9 +173,12 @@ impl Reader<'_> {
         };
         for_each_directive(self.document, &mut visit);
         for (element, (count, location)) in places {
-            let message = format!(
-                "`@{element}` is not supported yet, and ignoring it could show data to people who may not see it."
-            );
+            let why = if element.ends_with("ontext") {
+                "ignoring it would give other answers"
+            } else {
+                "ignoring it could show data to people who may not see it"
+            };
+            let message = format!("`@{element}` is not supported yet, and {why}.");
             let text = if count > 1 { format!("and at {} more places", count - 1) } else { String::new() };
             let place = self.sources.span(location);
             self.diagnostics.push(Diagnostic::error("UNSUPPORTED", message).at(place, text));

@@ -21,6 +21,7 @@ pub(super) struct View {
     pub(super) types: IndexMap<Name, SubgraphType>,
     /// Where the field sets in `types` are written, for messages.
     pub(super) places: FieldSetPlaces,
+    pub(super) timeout_ms: Option<u64>,
 }
 
 /// Places of field sets.
@@ -45,7 +46,12 @@ impl Reader<'_> {
         empty.sources = merged.sources.clone();
         empty.directive_definitions = merged.directive_definitions.clone();
         let mut views: Vec<View> = (0..count)
-            .map(|_| View { schema: empty.clone(), types: IndexMap::default(), places: FieldSetPlaces::default() })
+            .map(|_| View {
+                schema: empty.clone(),
+                types: IndexMap::default(),
+                places: FieldSetPlaces::default(),
+                timeout_ms: None,
+            })
             .collect();
         let document = self.document;
         for (name, ty) in &merged.types {
@@ -83,6 +89,11 @@ impl Reader<'_> {
                 |root: &Option<ComponentName>| root.clone().filter(|root| view.schema.get_object(root).is_some());
             let (query, mutation, subscription) =
                 (present(&roots.query), present(&roots.mutation), present(&roots.subscription));
+            let known = |ty: &Type| view.schema.types.contains_key(ty.inner_named_type());
+            let usable =
+                |name: &Name| empty.directive_definitions[name].arguments.iter().all(|argument| known(&argument.ty));
+            let unusable: Vec<&Name> = empty.directive_definitions.keys().filter(|name| !usable(name)).collect();
+            view.schema.directive_definitions.retain(|name, _| !unusable.contains(&name));
             let definition = view.schema.schema_definition.make_mut();
             definition.query = query;
             definition.mutation = mutation;
@@ -347,7 +358,7 @@ impl View {
     }
 
     /// The view's schema, with what downstream operations need to load entities: `_Any`, `_Entity` and `_entities`.
-    pub(super) fn into_schema(&mut self, query: Option<&Name>) -> Schema {
+    pub(super) fn take_schema(&mut self, query: Option<&Name>) -> Schema {
         let mut schema = std::mem::replace(&mut self.schema, Schema::new());
         let is_entity = |name: &&Name| {
             schema.get_object(name).is_some()
@@ -396,7 +407,7 @@ impl View {
 }
 
 /// Documents before v0.2 do not say which of an interface's fields a subgraph has: it has those that each of its
-/// implementations there has.
+/// implementations there can answer.
 pub(super) fn narrow_interfaces(views: &mut [View], joins: &IndexMap<Name, TypeJoins>) {
     let unknown: Vec<&Name> =
         joins.iter().filter(|(_, joins)| joins.members.is_empty()).map(|(name, _)| name).collect();
@@ -410,7 +421,10 @@ pub(super) fn narrow_interfaces(views: &mut [View], joins: &IndexMap<Name, TypeJ
             let Some(implementers) = implementers.get(*name) else { continue };
             let objects: Vec<&Node<ObjectType>> =
                 implementers.objects.iter().filter_map(|object| view.schema.get_object(object)).collect();
-            let everywhere = |field: &Name| objects.iter().all(|object| object.fields.contains_key(field));
+            let answers = |object: &Name, field: &Name| {
+                view.types.get(object).and_then(|ty| ty.fields.get(field)).is_some_and(|field| !field.external)
+            };
+            let everywhere = |field: &Name| objects.iter().all(|object| answers(&object.name, field));
             let absent: Vec<Name> = interface.fields.keys().filter(|field| !everywhere(field)).cloned().collect();
             if let Some(ExtendedType::Interface(interface)) = view.schema.types.get_mut(*name)
                 && !absent.is_empty()
