@@ -337,6 +337,16 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     drop(serde_json::to_writer(out, text));
 }
 
+/// Appends one validated value without line breaks, which some transports would take for the end of the response.
+pub(crate) fn compact(text: &[u8], out: &mut Vec<u8>) {
+    if !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        out.extend_from_slice(text);
+        return;
+    }
+    // A string holds no raw line break, so whatever stands there is white space between tokens.
+    out.extend(text.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+}
+
 /// The elements of an array, or `None` if the value is none. The whole value is validated.
 pub(crate) fn elements(text: &[u8]) -> Result<Option<Vec<Range<usize>>>, Fault> {
     let mut reader = Reader::new(text)?;

@@ -92,6 +92,14 @@ impl Node {
 }
 
 impl Member {
+    /// The first field that the value is.
+    pub(crate) fn field(&self) -> Option<(u32, NodeId)> {
+        self.uses.iter().find_map(|used| match *used {
+            Use::Field(index, inner) => Some((index, inner)),
+            Use::Within(_) => None,
+        })
+    }
+
     fn key(&self) -> &[u8] {
         &self.quoted[1..self.quoted.len() - 1]
     }

@@ -16,7 +16,14 @@
 //! Deliberately absent: planning, caching, retries, and anything that waits outside of the request's own task.
 
 pub(crate) mod errors;
+pub(crate) mod graphql;
 pub(crate) mod json;
 pub(crate) mod layout;
+pub(crate) mod positions;
+pub(crate) mod prepared;
 pub(crate) mod read;
+pub(crate) mod representation;
+pub(crate) mod run;
+pub(crate) mod shape;
 pub(crate) mod slots;
+pub(crate) mod told;

@@ -59,11 +59,7 @@ fn close(start: usize, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_typename(
-    representation: &Representation,
-    typename: Option<&[u8]>,
-    out: &mut Vec<u8>,
-) -> Result<(), NotSent> {
+fn write_typename(representation: &Representation, typename: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), NotSent> {
     let name = match &representation.typename {
         RepresentationTypename::None => return Ok(()),
         RepresentationTypename::Fixed(name) => name.as_bytes(),
@@ -94,12 +90,7 @@ fn write_field(
 }
 
 /// A scalar, or lists of them.
-fn write_value(
-    view: View<'_>,
-    field: &RepresentationField,
-    found: Found,
-    out: &mut Vec<u8>,
-) -> Result<(), NotSent> {
+fn write_value(view: View<'_>, field: &RepresentationField, found: Found, out: &mut Vec<u8>) -> Result<(), NotSent> {
     match found.value {
         Slot::Scalar(range) => out.extend_from_slice(view.arena.text(range)),
         Slot::List(..) => {
