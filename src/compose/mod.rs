@@ -28,17 +28,20 @@
 
 mod directives;
 mod facts;
+mod graphs;
 mod links;
+mod lookups;
 mod merge;
 mod place;
+mod rules;
 mod selection;
 mod subgraph;
 mod upgrade;
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Source};
-use crate::supergraph::Supergraph;
+use crate::diagnostic::{Diagnostic, Severity, Source, Sources};
+use crate::supergraph::{Supergraph, read};
 
 /// One team's schema fragment.
 #[derive(Clone, Debug)]
@@ -55,6 +58,37 @@ pub struct Fragment {
 ///
 /// `None` exactly when a diagnostic is an error.
 pub fn compose(fragments: &[Fragment]) -> (Option<Supergraph>, Vec<Diagnostic>) {
-    let _ = fragments;
-    (None, vec![Diagnostic::error("NO_QUERIES", "No fragment defines a field of `Query`.")])
+    let mut out = Vec::new();
+    let supergraph = stages(fragments, &mut out);
+    // Errors first, each kind in the order of the fragments.
+    out.sort_by_key(|d| std::cmp::Reverse(d.severity));
+    (supergraph, out)
+}
+
+fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergraph> {
+    let mut sources = Sources::default();
+    let graphs = graphs::name(fragments, out);
+    let mut subgraphs = Vec::with_capacity(fragments.len());
+    for (fragment, graph) in fragments.iter().zip(graphs) {
+        subgraphs.extend(subgraph::read(fragment, graph, &mut sources, out));
+    }
+    // Without one of the fragments, what is wrong with the others could not be told from what only seems to be.
+    if has_errors(out) {
+        return None;
+    }
+    lookups::rename_collisions(&mut subgraphs);
+    upgrade::upgrade(&mut subgraphs, out);
+    rules::check_fragments(&subgraphs, out);
+    let document = merge::merge(&subgraphs, out)?;
+    rules::check_graph(&subgraphs, &document, out);
+    if has_errors(out) {
+        return None;
+    }
+    let (supergraph, found) = read::from_document(&document, &sources);
+    out.extend(found);
+    supergraph.filter(|_| !has_errors(out))
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity == Severity::Error)
 }

@@ -58,7 +58,7 @@ impl Selections {
     }
 
     /// Where a selection stands in the author's text.
-    fn offset(&self, selection: &Selection) -> usize {
+    pub(crate) fn offset(&self, selection: &Selection) -> usize {
         selection.location().map_or(0, |l| l.offset().saturating_sub(self.shift))
     }
 }

@@ -33,6 +33,7 @@
 //! Internal lookups and required arguments are `@inaccessible` besides, so that every tool hides them.
 
 mod api;
+mod connectors;
 mod flatten;
 mod implied;
 mod joins;
@@ -54,7 +55,7 @@ use apollo_compiler::{Name, Node, Schema};
 use self::joins::{JoinNames, TypeJoins};
 use self::links::Names;
 use super::field_set::FieldSetError;
-use super::{Subgraph, SubgraphId, SubgraphKind, Supergraph};
+use super::{Subgraph, SubgraphId, Supergraph};
 use crate::diagnostic::{Diagnostic, Severity, Source, Sources};
 
 /// Reads the text of a supergraph file. `None` exactly when a diagnostic is an error.
@@ -115,6 +116,7 @@ impl Reader<'_> {
         views::narrow_interfaces(&mut views, &joins);
         let carried = self.carried();
         self.policies(&mut views, &carried);
+        self.connectors(&mut views, &merged, &carried);
         let api = self.api(&merged);
 
         let query = merged.schema_definition.query.as_ref().map(|query| query.name.clone());
@@ -124,11 +126,11 @@ impl Reader<'_> {
             .map(|(entry, mut view)| Subgraph {
                 name: entry.name,
                 url: entry.url,
-                kind: SubgraphKind::GraphQl,
-                resolvers: view.entity_resolvers(),
+                kind: view.kind,
+                resolvers: view.take_resolvers(),
                 schema: view.take_schema(query.as_ref()),
                 types: std::mem::take(&mut view.types),
-                connectors: Vec::new(),
+                connectors: view.connectors,
                 timeout_ms: view.timeout_ms,
             })
             .collect();

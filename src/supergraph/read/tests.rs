@@ -7,6 +7,7 @@ use std::sync::Arc;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 
+use crate::connect::{Connector, TemplatePart};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::supergraph::{FieldPolicy, ResolverVia, Subgraph, Supergraph, read};
 
@@ -190,8 +191,24 @@ fn describe_subgraph(out: &mut String, subgraph: &Subgraph) {
         };
         writeln!(out, "enter {} by ({}) via {via}", resolver.type_name, resolver.key).unwrap();
     }
-    for connector in connectors {
-        writeln!(out, "{connector:?}").unwrap();
+    for (index, connector) in connectors.iter().enumerate() {
+        let Connector { type_name, field_name, source, method, url, batch_max, selection, body, .. } = connector;
+        let url: String = url
+            .parts
+            .iter()
+            .map(|part| match part {
+                TemplatePart::Text(text) => text.clone(),
+                TemplatePart::Expression(mapping) => format!("{{{}}}", mapping.text),
+            })
+            .collect();
+        writeln!(
+            out,
+            "connector {index}: {type_name}.{field_name} {method} {}{url} of {}",
+            source.base_url, source.name
+        )
+        .unwrap();
+        let body = body.as_ref().map(|body| &body.text);
+        writeln!(out, "  body {body:?}, at most {batch_max:?}, selects {:?}", selection.text).unwrap();
     }
     writeln!(out, "\n{schema}").unwrap();
 }
