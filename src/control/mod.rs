@@ -33,8 +33,9 @@ pub struct Control {
     services: Services,
     settings: gateway::Settings,
     status: RwLock<Arc<Status>>,
-    /// Held while a graph is built, so that two reloads cannot overtake each other.
-    reloading: Mutex<()>,
+    /// The hash of what was tried last, or why there was nothing to try. Held while a graph is built, so that two
+    /// reloads cannot overtake each other.
+    tried: Mutex<Result<String, String>>,
 }
 
 /// Which graph is served, and what came of the last attempt to replace it.
@@ -109,10 +110,19 @@ pub struct Attempt {
 pub enum Outcome {
     /// A new graph is served.
     Swapped,
-    /// The texts are those of the graph that is served.
+    /// The texts are again those of the graph that is served, after they were not.
     Unchanged,
     /// The graph stays as it was.
     Refused,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug)]
+pub enum Reload {
+    /// The texts are those that were tried last.
+    Nothing,
+    /// Something new was tried.
+    Tried(Arc<Attempt>),
 }
 
 /// Why a gateway cannot start.
@@ -151,8 +161,9 @@ impl Control {
         let snapshot = Snapshot::new(supergraph, &settings);
         let gateway = Arc::new(Gateway::new(snapshot, loaders, settings.clone()));
         let last = Arc::new(Attempt { at: graph.since, outcome: Outcome::Swapped, diagnostics, failure: None });
+        let tried = Mutex::new(Ok(graph.hash.clone()));
         let status = RwLock::new(Arc::new(Status { graph, last, swaps: 1, refusals: 0 }));
-        Ok(Self { gateway, source, services, settings, status, reloading: Mutex::new(()) })
+        Ok(Self { gateway, source, services, settings, status, tried })
     }
 
     /// The gateway, which outlives every graph.
@@ -166,16 +177,24 @@ impl Control {
     }
 
     /// Reads and composes again, and swaps if it composes and differs. Blocks; not for an async task's thread.
-    pub fn reload(&self) -> Arc<Attempt> {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+    ///
+    /// What was tried already is not tried, told or counted again: one save of a file can be several events.
+    pub fn reload(&self) -> Reload {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.status();
         let at = SystemTime::now();
+        let texts = self.source.read().map_err(|error| error.to_string());
+        let now = texts.as_ref().map(|texts| hash_of(texts, &self.services)).map_err(String::clone);
+        if now == *tried {
+            return Reload::Nothing;
+        }
+        *tried = now;
         let refused = |diagnostics, failure| Attempt { at, outcome: Outcome::Refused, diagnostics, failure };
-        let (attempt, graph) = match self.source.read() {
-            Err(error) => (refused(Vec::new(), Some(error.to_string())), None),
+        let (attempt, graph) = match texts {
+            Err(failure) => (refused(Vec::new(), Some(failure)), None),
             Ok(texts) if hash_of(&texts, &self.services) == before.graph.hash => {
-                let attempt = Attempt { at, outcome: Outcome::Unchanged, diagnostics: Vec::new(), failure: None };
-                (attempt, None)
+                let outcome = Outcome::Unchanged;
+                (Attempt { at, outcome, diagnostics: Vec::new(), failure: None }, None)
             }
             Ok(texts) => match build(&texts, &self.services) {
                 Built { supergraph: None, diagnostics } => (refused(diagnostics, None), None),
@@ -195,7 +214,7 @@ impl Control {
             refusals: before.refusals + u64::from(last.outcome == Outcome::Refused),
         };
         *self.status.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(status);
-        last
+        Reload::Tried(last)
     }
 }
 

@@ -67,7 +67,7 @@ pub enum SourceError {
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(path) => write!(f, "{} does not exist", path.display()),
+            Self::Missing(path) => write!(f, "there is no file or folder {}", path.display()),
             Self::Empty(path) => {
                 write!(f, "{} holds no schema fragments: no file there ends in .graphql", path.display())
             }
@@ -210,7 +210,7 @@ mod tests {
         .expect("written");
         std::fs::write(at("bytes"), b"\xff\xfe").expect("written");
         std::fs::create_dir(at("empty")).expect("created");
-        assert_eq!(told(SchemaSource::Fragments(at("nope"))), "DIR/nope does not exist");
+        assert_eq!(told(SchemaSource::Fragments(at("nope"))), "there is no file or folder DIR/nope");
         assert_eq!(
             told(SchemaSource::Fragments(at("empty"))),
             "DIR/empty holds no schema fragments: no file there ends in .graphql"

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use super::{Attempt, Control, Outcome, SchemaSource, build};
+use super::{Attempt, Control, Outcome, Reload, SchemaSource, build};
 use crate::diagnostic::Severity;
 
 /// How long files have to be still before they are read: a save is often several events.
@@ -30,6 +30,14 @@ impl Control {
         let _watcher = watcher(&folder, wake);
         let mut seen = fingerprint(&self.source, &folder);
         loop {
+            // Also before anything was told: a file may have changed since the graph was built.
+            let control = Arc::clone(&self);
+            match tokio::task::spawn_blocking(move || control.reload()).await {
+                Ok(Reload::Tried(attempt)) => self.tell(&attempt),
+                Ok(Reload::Nothing) => {}
+                // A panic in composition costs this reload, not the watching.
+                Err(failure) => error!(%failure, "the reload broke off; the last good graph stays"),
+            }
             // The channel closes where there is no watcher; then only time passes.
             tokio::select! {
                 Some(()) = woken.recv() => {
@@ -37,19 +45,7 @@ impl Control {
                     // Two writes within one tick of the file system's clock look alike: an event is believed as it is.
                     seen = fingerprint(&self.source, &folder);
                 }
-                () = tokio::time::sleep(POLL) => {
-                    let now = fingerprint(&self.source, &folder);
-                    if now == seen {
-                        continue;
-                    }
-                    seen = now;
-                }
-            }
-            let control = Arc::clone(&self);
-            match tokio::task::spawn_blocking(move || control.reload()).await {
-                Ok(attempt) => self.tell(&attempt),
-                // A panic in composition costs this reload, not the watching.
-                Err(failure) => error!(%failure, "the reload broke off; the last good graph stays"),
+                () = changed(&self.source, &folder, &mut seen) => {}
             }
         }
     }
@@ -70,7 +66,7 @@ impl Control {
                 fields = status.graph.fields,
                 "the graph is served"
             ),
-            (Outcome::Unchanged, _) => debug!("nothing changed"),
+            (Outcome::Unchanged, _) => info!("the files are again those of the graph that is served"),
             (Outcome::Refused, Some(failure)) => error!("{failure}; the last good graph stays"),
             (Outcome::Refused, None) => error!(
                 errors = errors.len(),
@@ -93,8 +89,23 @@ fn watcher(folder: &Path, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> 
     watched.inspect_err(|failure| warn!(%failure, "changes are noticed by looking every {} s", POLL.as_secs())).ok()
 }
 
+/// Looks again and again, until something looks different.
+async fn changed(source: &SchemaSource, folder: &Path, seen: &mut Fingerprint) {
+    loop {
+        tokio::time::sleep(POLL).await;
+        let now = fingerprint(source, folder);
+        if now != *seen {
+            *seen = now;
+            return;
+        }
+    }
+}
+
+/// Path, time of the last change, and length of each file.
+type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
 /// What a look from outside tells of the files: enough to know whether reading them is worth it.
-fn fingerprint(source: &SchemaSource, folder: &Path) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+fn fingerprint(source: &SchemaSource, folder: &Path) -> Fingerprint {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries
         .flatten()

@@ -258,7 +258,7 @@ struct Reload {
 enum ReloadOutcome {
     /// A new graph is served.
     Swapped,
-    /// The files are those of the graph that is served.
+    /// The files are again those of the graph that is served, after they were not.
     Unchanged,
     /// The graph stays as it was.
     Refused,

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::response::IntoResponse;
+use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,6 +23,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::Settings;
+use super::refusal::Refusal;
 
 /// What a connection may cost.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +112,13 @@ async fn connection(stream: TcpStream, routes: Router, limits: Limits, mut stop:
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let routes = routes.clone();
         async move {
-            Ok::<_, Infallible>(routes.oneshot(request.map(axum::body::Body::new)).await.unwrap_or_else(|e| match e {}))
+            // hyper's buffer bounds what is held, but lets a single read go beyond it.
+            if header_bytes(request.headers()) > limits.header_bytes_max {
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                let message = format!("the request's headers are larger than {} bytes", limits.header_bytes_max);
+                return Ok::<_, Infallible>(Refusal::new(status, "HEADERS_TOO_LARGE", message).into_response());
+            }
+            routes.oneshot(request.map(Body::new)).await
         }
     });
     let mut http = http1::Builder::new();
@@ -132,4 +142,9 @@ async fn connection(stream: TcpStream, routes: Router, limits: Limits, mut stop:
         // Clients that go away, and bytes that are no HTTP: nothing that an operator can mend.
         debug!(%error, "a connection ended early");
     }
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    // As they stand on the wire: a colon, a space and the end of the line belong to each.
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
