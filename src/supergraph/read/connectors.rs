@@ -86,8 +86,7 @@ impl Reader<'_> {
                 self.error("INVALID_SUPERGRAPH", "`@source` stands on the schema.".to_owned(), carried.location);
                 continue;
             }
-            let text = self.text_of(carried);
-            let (source, diagnostics) = read_source(&Arguments::of_value(&carried.args, &text));
+            let (source, diagnostics) = read_source(&Arguments::of_value(&carried.args, self.sources));
             self.diagnostics.extend(diagnostics);
             let Some(source) = source.map(Arc::new) else { continue };
             for graph in &carried.graphs {
@@ -168,8 +167,7 @@ impl Reader<'_> {
             let message = format!("`{type_name}.{field_name}` has more than one `@connect`, which is not supported.");
             self.error("UNSUPPORTED", message, second.location);
         }
-        let text = self.text_of(carried);
-        let arguments = Arguments::of_value(&carried.args, &text);
+        let arguments = Arguments::of_value(&carried.args, self.sources);
         let sources = sources.map(Vec::as_slice).unwrap_or_default();
         let (connector, diagnostics) = read_connector(&arguments, type_name, field_name, sources);
         self.diagnostics.extend(diagnostics);
