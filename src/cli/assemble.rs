@@ -22,10 +22,14 @@ pub(super) fn services(config: &Config) -> Services {
 
 pub(super) fn gateway(config: &Config) -> gateway::Settings {
     let headers = config.services.iter().map(|(name, service)| (name.clone(), service.headers.clone()));
+    let plans = u64::try_from(config.limits.plans).unwrap_or(u64::MAX);
     gateway::Settings {
         introspection: config.introspection,
         service_timeout: config.limits.service_timeout,
         forward_headers: gateway::ForwardHeaders { all: config.headers.clone(), by_service: headers.collect() },
+        document_cache_max: plans,
+        plan_cache_max: plans,
+        response_bytes_max: config.limits.response_bytes,
         ..gateway::Settings::default()
     }
 }

@@ -1,5 +1,6 @@
 //! `weft serve`: from the configuration to a process that answers until it is told to stop.
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -72,6 +73,7 @@ pub(super) struct Parts {
 pub(super) struct Process {
     pub(super) server: Server,
     pub(super) control: Arc<Control>,
+    signals: Signals,
     watch: bool,
 }
 
@@ -85,13 +87,15 @@ pub(super) async fn start(config: &Config, parts: Parts) -> Result<Process, Fail
         .map_err(|failure| Failure::Sentence(format!("composition broke off: {failure}")))??;
     let control = Arc::new(control);
     control.tell(&control.status().last);
+    // Before anybody can be told that it is ready: whoever is told may send a signal at once.
+    let signals = Signals::listen().map_err(|error| Failure::Sentence(format!("cannot listen for signals: {error}")))?;
     let server = Server::bind(assemble::server(config), Arc::clone(&control)).await?;
-    Ok(Process { server, control, watch: config.watch })
+    Ok(Process { server, control, signals, watch: config.watch })
 }
 
 impl Process {
     /// Serves until a signal, then finishes what is under way.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let (stop, stopped) = watch::channel(false);
         let watching = async {
             if self.watch {
@@ -100,11 +104,11 @@ impl Process {
             std::future::pending::<()>().await;
         };
         let signals = async {
-            let signal = signal().await;
+            let signal = self.signals.next().await;
             info!(signal, "stopping; what is under way is finished");
             stop.send_replace(true);
-            let again = self::signal().await;
-            warn!(signal = again, "stopping at once");
+            let signal = self.signals.next().await;
+            warn!(signal, "stopping at once");
             std::process::exit(INTERRUPTED);
         };
         tokio::select! {
@@ -115,25 +119,41 @@ impl Process {
     }
 }
 
-/// The next request to stop.
-async fn signal() -> &'static str {
-    let interrupt = async {
+/// Requests to stop. From its creation on, a signal does not end the process by itself any more.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// The next one.
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without a handler, the signal ends the process by itself.
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => "SIGINT",
-        () = terminate => "SIGTERM",
+        "Ctrl-C"
     }
 }

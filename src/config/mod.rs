@@ -8,7 +8,6 @@ mod expand;
 mod file;
 mod units;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -116,12 +115,12 @@ pub struct Limits {
     pub root_fields: usize,
     pub directives: usize,
     pub fields: usize,
-    pub planning: Duration,
     pub plans: usize,
     pub connections: usize,
     pub request_timeout: Duration,
     pub header_timeout: Duration,
     pub shutdown_timeout: Duration,
+    pub response_bytes: usize,
     pub service_timeout: Duration,
     pub service_connect_timeout: Duration,
     pub service_idle_timeout: Duration,
@@ -218,7 +217,7 @@ impl Config {
         };
         let in_folder = |path: PathBuf| folder.as_ref().map_or(path.clone(), |folder| folder.join(path));
 
-        let mut r = Resolver { env, source, errors: Vec::new(), names: BTreeSet::new() };
+        let mut r = Resolver { env, source, errors: Vec::new() };
         let dev = r.pick(flags.dev, "WEFT_DEV", &raw.dev, false);
         let schema = r.path(flags.schema.clone(), "WEFT_SCHEMA", &raw.schema, &in_folder);
         let supergraph = r.path(flags.supergraph.clone(), "WEFT_SUPERGRAPH", &raw.supergraph, &in_folder);
@@ -316,8 +315,6 @@ struct Resolver<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     source: Option<Arc<Source>>,
     errors: Vec<Diagnostic>,
-    /// The variables that were asked for: what docs/configuration.md has to name.
-    names: BTreeSet<String>,
 }
 
 impl Resolver<'_> {
@@ -350,7 +347,6 @@ impl Resolver<'_> {
 
     fn list<T: Setting>(&mut self, name: &str, raw: Option<&[Scalar]>) -> Option<Vec<T>> {
         let from_file: Option<Vec<T>> = raw.map(|raw| raw.iter().filter_map(|scalar| self.scalar(scalar)).collect());
-        self.names.insert(name.to_owned());
         match (self.env)(name) {
             Some(text) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -361,7 +357,6 @@ impl Resolver<'_> {
     }
 
     fn variable<T: Setting>(&mut self, name: &str) -> Option<T> {
-        self.names.insert(name.to_owned());
         let text = (self.env)(name).filter(|text| !text.is_empty())?;
         self.parse_variable(name, &text)
     }
@@ -418,12 +413,12 @@ impl Resolver<'_> {
             root_fields: self.pick(None, "WEFT_LIMITS_ROOT_FIELDS", &raw.root_fields, 20),
             directives: self.pick(None, "WEFT_LIMITS_DIRECTIVES", &raw.directives, 50),
             fields: self.pick(None, "WEFT_LIMITS_FIELDS", &raw.fields, 3_500),
-            planning: self.pick(None, "WEFT_LIMITS_PLANNING", &raw.planning, s(1)),
-            plans: self.pick(None, "WEFT_LIMITS_PLANS", &raw.plans, 4_096),
+            plans: self.pick(None, "WEFT_LIMITS_PLANS", &raw.plans, 1_000),
             connections: self.pick(None, "WEFT_LIMITS_CONNECTIONS", &raw.connections, 10_000),
             request_timeout: self.pick(None, "WEFT_LIMITS_REQUEST_TIMEOUT", &raw.request_timeout, s(60)),
             header_timeout: self.pick(None, "WEFT_LIMITS_HEADER_TIMEOUT", &raw.header_timeout, s(10)),
             shutdown_timeout: self.pick(None, "WEFT_LIMITS_SHUTDOWN_TIMEOUT", &raw.shutdown_timeout, s(30)),
+            response_bytes: self.bytes("WEFT_LIMITS_RESPONSE", &raw.response, 64 << 20),
             service_timeout: self.pick(None, "WEFT_LIMITS_SERVICE_TIMEOUT", &raw.service_timeout, s(30)),
             service_connect_timeout: self.pick(
                 None,

@@ -149,13 +149,22 @@ fn a_variable_with_a_wrong_value_is_named_without_its_value() {
 }
 
 #[test]
-fn the_documentation_names_every_variable() {
+fn the_documentation_names_every_variable_and_every_setting() {
     let documentation = include_str!("../../docs/configuration.md");
-    let env = |_: &str| None;
-    let mut r = Resolver { env: &env, source: None, errors: Vec::new(), names: BTreeSet::new() };
-    r.limits(&file::Limits::default());
-    let mut names: Vec<String> = r.names.into_iter().collect();
-    names.extend(["WEFT_CONFIG", "WEFT_LISTEN", "WEFT_DEV", "WEFT_SCHEMA", "WEFT_CORS_ORIGINS"].map(String::from));
-    let missing: Vec<_> = names.iter().filter(|name| !documentation.contains(&format!("`{name}`"))).collect();
+    let asked = std::cell::RefCell::new(std::collections::BTreeSet::from(["WEFT_CONFIG".to_owned()]));
+    let env = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    let yaml = "services: {name: {}}".to_owned();
+    Config::resolve(&Flags::default(), &env, Some((Path::new("weft.yaml"), yaml))).expect("valid");
+    let asked = asked.into_inner();
+    assert!(asked.len() > 40, "{asked:?}");
+    let missing: Vec<_> = asked.iter().filter(|name| !documentation.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/configuration.md says nothing of {missing:?}");
+    // And nothing is documented that is never asked for.
+    let words = documentation.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let unknown: Vec<_> =
+        words.filter(|word| word.starts_with("WEFT_") && *word != "WEFT_" && !asked.contains(*word)).collect();
+    assert!(unknown.is_empty(), "docs/configuration.md tells of {unknown:?}");
 }
