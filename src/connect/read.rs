@@ -219,7 +219,7 @@ impl Reader<'_> {
             let help = "Send the values as `queryParams`, or use POST.".to_owned();
             self.error("INVALID_BODY", format!("{}: GET cannot have a body.", self.on), Some(body)).help = Some(help);
         }
-        let (url, source) = self.connect_url(value, named)?;
+        let (url, source) = self.connect_url(value, method.as_str(), named)?;
         Some(Connector {
             type_name: type_name.clone(),
             field_name: field_name.clone(),
@@ -337,7 +337,7 @@ impl Reader<'_> {
             }
             (None, Some(value)) => {
                 let (text, place) = self.string(value, "value", "INVALID_HEADER")?;
-                let template = self.template(text, place.as_ref(), "INVALID_HEADER", value)?;
+                let template = self.template(text, place.as_ref(), "value", "INVALID_HEADER", value)?;
                 for part in &template.parts {
                     if let TemplatePart::Text(text) = part
                         && text.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 127)
@@ -409,18 +409,19 @@ impl Reader<'_> {
         &mut self,
         text: &str,
         place: Option<&Literal>,
+        name: &str,
         code: &'static str,
         value: &Node<Value>,
     ) -> Option<Template> {
         match Template::parse(text, place) {
             Ok(template) => {
                 for mapping in template.expressions() {
-                    self.variables(mapping, "an expression", code, Phase::Request);
+                    self.variables(mapping, name, code, Phase::Request);
                 }
                 Some(template)
             }
             Err(error) => {
-                self.mapping_error(error, "a template", place, text, code, value);
+                self.mapping_error(error, name, place, text, code, value);
                 None
             }
         }
@@ -435,7 +436,7 @@ impl Reader<'_> {
                 (Variable::Status | Variable::Response, Phase::Request, _) => "there is no answer yet",
                 _ => continue,
             };
-            let message = format!("{}: `{variable}` does not exist in {name}: {why}.", self.on);
+            let message = format!("{}: `{variable}` does not exist in `{name}`: {why}.", self.on);
             let diagnostic = Diagnostic::error(code, message).at(self.within(mapping, used.at.clone()), "");
             self.diagnostics.push(diagnostic);
         }
@@ -465,9 +466,12 @@ impl Reader<'_> {
         code: &'static str,
         value: &Node<Value>,
     ) {
-        let end = text[error.offset..].chars().next().map_or(error.offset, |c| error.offset + c.len_utf8());
+        let rest = &text[error.offset..];
+        // A whole word, or the one character that is wrong.
+        let word = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_$".contains(c)).len();
+        let end = error.offset + word.max(rest.chars().next().map_or(0, char::len_utf8));
         let span = place.map(|place| place.span(error.offset..end)).or_else(|| self.span(Some(value)));
-        let message = format!("{}: {name} cannot be read. {}", self.on, error.message);
+        let message = format!("{}: `{name}` cannot be read. {}", self.on, error.message);
         let mut diagnostic = Diagnostic::error(code, message).at(span, "");
         diagnostic.help = error.help;
         self.diagnostics.push(diagnostic);

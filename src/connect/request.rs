@@ -376,3 +376,6 @@ fn form(name: &str, value: &Value, pairs: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
