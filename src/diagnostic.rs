@@ -23,12 +23,19 @@ pub enum Severity {
 }
 
 /// One text that spans point into.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Source {
     /// The name that people see: the path as it was given.
     pub name: String,
     /// The whole text.
     pub text: String,
+}
+
+/// Without the text, which would drown everything that holds a place in it.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Source").field(&self.name).finish()
+    }
 }
 
 /// A range of bytes in a source. `start <= end <= source.text.len()`.
@@ -129,7 +136,10 @@ impl Sources {
     pub fn span(&self, location: Option<SourceSpan>) -> Option<Span> {
         let location = location?;
         let source = self.files.get(&location.file_id())?;
-        Some(Span::new(source, location.offset(), location.end_offset()))
+        // The parser counts the white space behind a node as part of it.
+        let text = source.text.get(location.offset()..location.end_offset()).unwrap_or_default();
+        let end = location.offset() + text.trim_end_matches([' ', '\t', '\r', '\n', ',']).len();
+        Some(Span::new(source, location.offset(), end))
     }
 
     /// The compiler's own findings, all of them, as ours. Code: `INVALID_GRAPHQL`.
@@ -159,16 +169,35 @@ impl Span {
     #[must_use]
     pub fn inside_string(&self, start: usize, end: usize) -> Self {
         let literal = self.source.text.get(self.start..self.end).unwrap_or_default();
-        let origins = if let Some(body) = literal.strip_prefix("\"\"\"").and_then(|l| l.strip_suffix("\"\"\"")) {
-            block_string_origins(body, 3)
-        } else if let Some(body) = literal.strip_prefix('"').and_then(|l| l.strip_suffix('"')) {
-            string_origins(body, 1)
+        let origins = if let Some(rest) = literal.strip_prefix("\"\"\"") {
+            block_string_origins(&rest[..closing(rest, "\"\"\"")], 3)
+        } else if let Some(rest) = literal.strip_prefix('"') {
+            string_origins(&rest[..closing(rest, "\"")], 1)
         } else {
             return self.clone();
         };
         let origin = |offset: usize| self.start + origins[offset.min(origins.len() - 1)];
         Self::new(&self.source, origin(start), origin(end.max(start)))
     }
+}
+
+/// Where a string literal ends: its first closing quotes that no backslash stands before.
+fn closing(rest: &str, quotes: &str) -> usize {
+    let mut at = 0;
+    while let Some(found) = rest[at..].find(['\\', '"']) {
+        at += found;
+        if rest[at..].starts_with(quotes) {
+            return at;
+        }
+        // A backslash takes the quote, or the quotes, or the one character behind it along.
+        let escaped = rest[at..].strip_prefix('\\');
+        at += match escaped {
+            Some(escaped) if escaped.starts_with(quotes) => 1 + quotes.len(),
+            Some(escaped) if quotes.len() == 1 => 1 + escaped.chars().next().map_or(0, char::len_utf8),
+            _ => 1,
+        };
+    }
+    rest.len()
 }
 
 /// For each byte of a quoted string's value, and for its end, the offset in the literal that it came from.
@@ -329,7 +358,8 @@ mod tests {
                   six \""" seven
 
                 eight
-              """) @x(a: """  nine """)
+              """ # a remark "in quotes"
+              ) @x(a: """  nine """   ) @x(a: "ten \\\\")
         "#;
         let source = Arc::new(Source { name: "a.graphql".to_owned(), text: text.to_owned() });
         let mut sources = Sources::default();
@@ -348,9 +378,9 @@ mod tests {
                 found.push(word.to_owned());
             }
             let end = literal.inside_string(value.len(), value.len());
-            assert!(end.start > literal.start && end.start < literal.end);
+            assert!(text[end.start..].starts_with('"') || text[end.start..].starts_with('\n'), "{end:?}");
         }
-        assert_eq!(found, ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]);
+        assert_eq!(found, ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]);
     }
 
     /// Every finding of the parser is told, each at its own line, and hostile nesting is one of them.

@@ -2,24 +2,40 @@
 //!
 //! In: the arguments of those directives, as they stand in a fragment or in a supergraph's
 //! `@join__directive`. Out: [`Connector`], plain data with parsed mappings, and pure functions that
-//! turn arguments into a request and an answer into the shape that the schema declares.
+//! turn arguments into a request ([`request`]) and an answer into the shape that the schema declares
+//! ([`response`]); and what [`validate`] finds wrong in a fragment.
 //! Deliberately absent: sockets, keys and planning.
-//! Source: the connectors specification v0.3 (names, arguments and mapping language).
+//! Source: the connectors specification v0.3 (names, arguments and mapping language); the GraphQL Composite
+//! Schemas draft (`@lookup`, `@is`, `@require`).
 
+pub mod binding;
+pub mod literal;
 pub mod mapping;
+pub mod read;
+pub mod request;
+pub mod response;
+pub mod template;
 
 use std::sync::Arc;
 
 use apollo_compiler::Name;
+use http::HeaderMap;
+use serde_json::{Map, Value};
 
-pub use mapping::Mapping;
+pub use binding::{KeyBinding, LookupArgument, RequiredArgument};
+pub use literal::Literal;
+pub use mapping::{Mapping, MappingError, MappingShape, Pick};
+pub use read::{Arguments, read_connector, read_source};
+pub use request::{HttpRequest, RequestError, request};
+pub use response::{Answer, ConnectError, response};
+pub use template::{Template, TemplatePart};
 
 /// One `@source`.
 #[derive(Debug)]
 pub struct Source {
-    /// Its name, local to the fragment.
+    /// Its name, local to the fragment. Empty for the one made up from an absolute URL in a connector.
     pub name: String,
-    /// `http.baseURL`, or the URL that the configuration puts in its place. No trailing slash.
+    /// `http.baseURL`: scheme, host and perhaps the start of the path and a query. No trailing slash.
     pub base_url: String,
     /// `http.path` and `http.queryParams` of the source, put before those of the connector.
     pub path: Option<Mapping>,
@@ -47,7 +63,7 @@ pub struct Header {
 /// Where a header's value comes from.
 #[derive(Debug)]
 pub enum HeaderValue {
-    /// `from:` a header of the client's request, absent when that is absent.
+    /// `from:` a header of the client's request (lower case), absent when that is absent.
     From(String),
     /// `value:` a text with `{expressions}`.
     Template(Template),
@@ -64,7 +80,8 @@ pub struct Connector {
     pub source: Arc<Source>,
     /// GET, POST, PUT, PATCH or DELETE.
     pub method: http::Method,
-    /// The text after the method: a path below the source's base URL, or an absolute URL.
+    /// The text after the method: path and query below the source's base URL, never an absolute URL (that one's
+    /// scheme and host are in the made up source).
     pub url: Template,
     /// `http.path`, `http.queryParams`, `http.body`.
     pub path: Option<Mapping>,
@@ -86,18 +103,54 @@ pub struct Connector {
     pub error_extensions: Option<Mapping>,
 }
 
-/// A text with `{expressions}` in it.
-#[derive(Debug)]
-pub struct Template {
-    /// Its parts in order.
-    pub parts: Vec<TemplatePart>,
+/// What a call is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// `$args`: all of the field's arguments that have a value (defaults filled in, `@is` and `@require` bound).
+    /// One that the client left out is absent.
+    pub args: &'a Map<String, Value>,
+    /// `$request.headers`, and what `from:` reads: the client's headers.
+    pub headers: &'a HeaderMap,
+    /// `$config`: an object, or null where none is configured.
+    pub config: &'a Value,
 }
 
-/// A part of a template.
-#[derive(Debug)]
-pub enum TemplatePart {
-    /// As it stands.
-    Text(String),
-    /// `{expression}`: its value in text, percent-encoded in URLs.
-    Expression(Mapping),
+impl Connector {
+    /// All mappings that read the answer: `selection`, and the applicable `isSuccess` and `errors`.
+    fn answer_mappings(&self) -> impl Iterator<Item = &Mapping> {
+        [
+            Some(&self.selection),
+            self.is_success.as_ref().or(self.source.is_success.as_ref()),
+            self.error_message.as_ref().or(self.source.error_message.as_ref()),
+            self.error_extensions.as_ref().or(self.source.error_extensions.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Names (lower case, sorted, each once) of the client's headers that a call or the reading of its answer depends on:
+    /// what reads of this connector must be keyed by before they are shared or cached.
+    pub fn forwarded_headers(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut of_mapping = |mapping: &Mapping| names.extend(mapping.request_headers().map(str::to_owned));
+        for mapping in [&self.source.path, &self.source.query_params, &self.path, &self.query_params, &self.body] {
+            mapping.iter().for_each(&mut of_mapping);
+        }
+        self.answer_mappings().for_each(&mut of_mapping);
+        self.url.expressions().for_each(&mut of_mapping);
+        for header in self.source.headers.iter().chain(&self.headers) {
+            match &header.value {
+                HeaderValue::From(_) => {}
+                HeaderValue::Template(template) => template.expressions().for_each(&mut of_mapping),
+            }
+        }
+        for header in self.source.headers.iter().chain(&self.headers) {
+            if let HeaderValue::From(name) = &header.value {
+                names.push(name.clone());
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }

@@ -16,6 +16,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
+pub use crate::connect::{KeyBinding, LookupArgument, RequiredArgument};
 pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
@@ -51,7 +52,9 @@ pub struct Subgraph {
     /// GraphQL, or HTTP/JSON by connectors.
     pub kind: SubgraphKind,
     /// The subgraph's own view: the types, fields, arguments, interfaces, union members and enum values
-    /// that it defines, `@external` fields included. A downstream operation must validate against it.
+    /// that it defines, `@external` fields included. A downstream operation must validate against it, so a GraphQL
+    /// subgraph with entities also has `_entities` on its query type here (and not in `types`). Need not be valid by
+    /// the letter: use `Valid::assume_valid_ref` on it.
     pub schema: Schema,
     /// Federation facts of each object and interface type that the subgraph defines.
     pub types: IndexMap<Name, SubgraphType>,
@@ -90,7 +93,8 @@ pub struct SubgraphType {
 pub struct EntityKey {
     /// The fields that identify an entity.
     pub fields: FieldSet,
-    /// Whether the subgraph can be entered by it (`resolvable: false` only lets one leave).
+    /// Whether the subgraph can be entered by it (`resolvable: false` only lets one leave). An HTTP/JSON subgraph
+    /// can be entered by the keys that a lookup binds.
     pub resolvable: bool,
 }
 
@@ -100,7 +104,8 @@ pub struct SubgraphField {
     /// Declared, but not resolved here, other than where a `@provides` path leads to it.
     /// Federation 1 key fields of extensions, which are readable, have `external: false`.
     pub external: bool,
-    /// Fields of the same object that must be sent along (`@requires`, or all of `required_arguments`).
+    /// Fields of the same object that must be sent along (`@requires`, or all of `required_arguments`). For `@requires`
+    /// they are in the subgraph's view, as external ones; for `required_arguments` they need not be.
     pub requires: Option<FieldSet>,
     /// `@require` arguments of a connected field, which the API does not have.
     pub required_arguments: Vec<RequiredArgument>,
@@ -141,40 +146,6 @@ pub enum ResolverVia {
     },
 }
 
-/// One argument that is filled from the object itself: `@require(field:)`.
-#[derive(Clone, Debug)]
-pub struct RequiredArgument {
-    /// The argument's name, as `$args.name` knows it.
-    pub name: Name,
-    /// Where in the object its value comes from: a value or an object.
-    pub from: KeyBinding,
-    /// Its type is non-null: a null there skips the call, and the field is null.
-    pub non_null: bool,
-}
-
-/// One argument of a lookup: `@is(field:)`.
-#[derive(Clone, Debug)]
-pub struct LookupArgument {
-    /// The argument's name, as `$args.name` knows it.
-    pub name: Name,
-    /// Where in the key its value comes from.
-    pub from: KeyBinding,
-}
-
-/// Where an argument's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyBinding {
-    /// `"branch.code"`: one value; calls are partitioned by it.
-    Value(Vec<Name>),
-    /// `"[id]"`: the list of that field of all keys of a batch.
-    ListOfValues(Vec<Name>),
-    /// `"[{ branchCode: branch.code day }]"`: a list of input objects, one per key of a batch:
-    /// (input field, path in the key).
-    ListOfObjects(Vec<(Name, Vec<Name>)>),
-    /// `"{ branchCode day }"`: one input object; calls are partitioned by it.
-    Object(Vec<(Name, Vec<Name>)>),
-}
-
 impl Supergraph {
     /// The subgraph with that index.
     pub fn subgraph(&self, id: SubgraphId) -> &Subgraph {
@@ -183,13 +154,17 @@ impl Supergraph {
 
     /// The API schema as text: root types first, the others by name, so that it changes only where the graph does.
     pub fn print_api(&self) -> String {
-        let mut api = Schema::clone(&self.api);
-        let root = |name: &Name| {
-            let roots = self.api.schema_definition.iter_root_operations();
-            roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
-        };
-        api.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
-        api.directive_definitions.sort_keys();
-        api.to_string()
+        print_sorted(&self.api)
     }
+}
+
+fn print_sorted(schema: &Schema) -> String {
+    let mut sorted = schema.clone();
+    let root = |name: &Name| {
+        let roots = schema.schema_definition.iter_root_operations();
+        roots.enumerate().find(|(_, (_, root))| root.name == *name).map_or(usize::MAX, |(index, _)| index)
+    };
+    sorted.types.sort_by(|a, _, b, _| root(a).cmp(&root(b)).then_with(|| a.cmp(b)));
+    sorted.directive_definitions.sort_keys();
+    sorted.to_string()
 }

@@ -206,7 +206,7 @@ impl Reader<'_> {
     }
 
     /// Refuses arguments that nothing here would honour.
-    fn know_arguments(&mut self, directive: &Node<Directive>, known: &[&str]) {
+    pub(super) fn know_arguments(&mut self, directive: &Node<Directive>, known: &[&str]) {
         for argument in directive.arguments.iter().filter(|argument| !known.contains(&argument.name.as_str())) {
             let message = format!("`@{}({}:)` is not supported.", directive.name, argument.name);
             self.error("UNSUPPORTED", message, argument.location());

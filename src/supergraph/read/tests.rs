@@ -4,6 +4,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use apollo_compiler::ExecutableDocument;
+use apollo_compiler::validation::Valid;
+
+use crate::connect::{Connector, TemplatePart};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::supergraph::{FieldPolicy, ResolverVia, Subgraph, Supergraph, read};
 
@@ -43,6 +47,107 @@ fn documents_read_as_recorded() {
     }
 }
 
+/// A view is made for the operations that a planner sends: they validate against it, and others don't.
+#[test]
+fn downstream_operations_validate_against_views() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/supergraph/kinds/supergraph.graphql");
+    let (supergraph, _) = read::supergraph(&source("kinds", std::fs::read_to_string(case).unwrap()));
+    let supergraph = supergraph.unwrap();
+    let check = |subgraph: usize, operation: &str| {
+        let schema = Valid::assume_valid_ref(&supergraph.subgraphs[subgraph].schema);
+        ExecutableDocument::parse_and_validate(schema, operation, "operation").is_ok()
+    };
+    let entities =
+        |selection: &str| format!("query($r: [_Any!]!) {{ _entities(representations: $r) {{ {selection} }} }}");
+    assert!(check(0, &entities("__typename ... on Media { title } ... on Film { createdAt @skip(if: true) }")));
+    assert!(check(0, "query($f: Filter) { media(filter: $f, depth: BOTH) { id @closer ... on Node { id } } }"));
+    assert!(check(1, "{ anything { __typename ... on Film { title } } }"));
+    assert!(check(2, &entities("... on Media { score }")));
+    assert!(!check(0, &entities("... on Film { score }")), "only the interface object gives the score");
+    assert!(!check(1, "{ anything { ... on Song { title } } }"), "b knows no songs");
+    assert!(!check(1, &entities("... on Media { id }")), "b's interface lacks the id");
+    assert!(!check(2, &entities("... on Film { score }")), "c knows no films");
+}
+
+/// Diagnostics, never a panic and never a wait, for whatever somebody sends.
+#[test]
+fn hostile_documents_yield_diagnostics() {
+    let head = "schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\") { query: Query }
+        enum join__Graph { A @join__graph(name: \"a\", url: \"\") }";
+    let query = "type Query @join__type(graph: A) { t: T }";
+    let deep = |open: &str, close: &str| format!("{}x{}", open.repeat(50_000), close.repeat(50_000));
+    for hostile in [
+        format!("type T @join__type(graph: A, key: \"{}\") {{ x: T }}", deep("x{", "}")),
+        format!("type T @join__type(graph: A, key: {}) {{ x: T }}", deep("[", "]")),
+        format!("type T @join__type(graph: A) {{ x: T @join__field(graph: A, type: \"{}\") }}", deep("[", "]")),
+        "type T @join__type(graph: A) { x: T @inaccessible }".to_owned(),
+        "type T implements T @join__type(graph: A) { x: T }".to_owned(),
+        "type T @join__type(graph: A) { x: Missing }".to_owned(),
+        "type T @join__type(graph: A) { __x: Int }".to_owned(),
+        "type T @join__type(graph: A) { x: Int } type T @join__type(graph: A) { y: Int }".to_owned(),
+        "type T @join__type(graph: A)".to_owned(),
+        "input T @join__type(graph: A) { x: T! }".to_owned(),
+        "union T @join__type(graph: A) = Missing".to_owned(),
+        "type T @join__type(graph: A) @inaccessible { x: Int }".to_owned(),
+        "{ t { x } }".to_owned(),
+        "\u{0}".to_owned(),
+    ] {
+        let (supergraph, diagnostics) = read::supergraph(&source("hostile", format!("{head}\n{query}\n{hostile}")));
+        assert!(supergraph.is_none(), "{hostile:.80}");
+        assert!(!render(&diagnostics).is_empty());
+    }
+    for text in ["", "type", "{", "schema { query: Q }", "enum join__Graph", "enum join__Graph { A }", "\u{feff}#"] {
+        assert!(read::supergraph(&source("hostile", text)).0.is_none(), "{text}");
+    }
+}
+
+/// Documents that lost a line, a word or their end are read or refused, and never more.
+#[test]
+fn mangled_documents_never_panic() {
+    for case in cases() {
+        let text = std::fs::read_to_string(case.join("supergraph.graphql")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
+        let mut mangled: Vec<String> = Vec::new();
+        mangled
+            .extend((0..lines.len()).step_by(3).map(|gone| [&lines[..gone], &lines[gone + 1..]].concat().join("\n")));
+        mangled.extend((0..words.len()).step_by(17).map(|gone| [&words[..gone], &words[gone + 1..]].concat().concat()));
+        mangled.extend((0..words.len()).step_by(41).map(|end| words[..end].concat()));
+        mangled.extend(["[", "{", "\"", "graph", "key: \"id {"].map(|junk| text.replace("key: \"id", junk)));
+        for text in mangled {
+            let (supergraph, diagnostics) = read::supergraph(&source("mangled", text));
+            assert_eq!(supergraph.is_none(), diagnostics.iter().any(|d| d.severity == Severity::Error));
+            render(&diagnostics);
+        }
+    }
+}
+
+/// A thousand subgraphs with a type each, which all share one type and the root, read in time that grows with the
+/// document. Counted in a debug build: seconds would be quadratic work, not slow code.
+#[test]
+fn many_subgraphs_read_quickly() {
+    let mut text = "schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\") { query: Query }\n".to_owned();
+    let all = |element: &dyn Fn(usize) -> String| (0..1_000).map(element).collect::<Vec<_>>().join("\n");
+    let joined = all(&|i| format!("@join__type(graph: G{i})"));
+    let graphs = all(&|i| format!("G{i} @join__graph(name: \"g{i}\", url: \"http://g{i}.test\")"));
+    write!(text, "enum join__Graph {{ {graphs} }}\nscalar Moment {joined}\n").unwrap();
+    let fields = all(&|i| format!("t{i}(id: ID!): T{i} @join__field(graph: G{i})"));
+    writeln!(text, "type Query {joined} {{ {fields} }}").unwrap();
+    text.push_str(&all(&|i| {
+        let next = (i + 1) % 1_000;
+        format!(
+            "type T{i} @join__type(graph: G{i}, key: \"id\") @join__type(graph: G{next}, key: \"id\")
+             {{ id: ID! at: Moment @join__field(graph: G{i}) next: T{next} @join__field(graph: G{next}, requires: \"at\") }}"
+        )
+    }));
+    let began = std::time::Instant::now();
+    let (supergraph, diagnostics) = read::supergraph(&source("many", text));
+    let took = began.elapsed();
+    assert_eq!(render(&diagnostics), "");
+    assert_eq!(supergraph.unwrap().subgraphs.len(), 1_000);
+    assert!(took.as_secs() < 5, "{took:?}");
+}
+
 fn render(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n\n")).collect()
 }
@@ -53,8 +158,11 @@ fn describe(supergraph: &Supergraph) -> String {
     for subgraph in &supergraph.subgraphs {
         describe_subgraph(&mut out, subgraph);
     }
-    let (api, merged) = (supergraph.print_api(), supergraph.schema.to_string());
-    write!(out, "\n######## api\n\n{api}\n######## merged\n\n{merged}").unwrap();
+    let (api, merged) = (supergraph.print_api(), crate::supergraph::print_sorted(&supergraph.schema));
+    write!(out, "\n######## api\n\n{api}").unwrap();
+    if merged != api {
+        write!(out, "\n######## merged\n\n{merged}").unwrap();
+    }
     out
 }
 
@@ -104,8 +212,24 @@ fn describe_subgraph(out: &mut String, subgraph: &Subgraph) {
         };
         writeln!(out, "enter {} by ({}) via {via}", resolver.type_name, resolver.key).unwrap();
     }
-    for connector in connectors {
-        writeln!(out, "{connector:?}").unwrap();
+    for (index, connector) in connectors.iter().enumerate() {
+        let Connector { type_name, field_name, source, method, url, batch_max, selection, body, .. } = connector;
+        let url: String = url
+            .parts
+            .iter()
+            .map(|part| match part {
+                TemplatePart::Text(text) => text.clone(),
+                TemplatePart::Expression(mapping) => format!("{{{}}}", mapping.text),
+            })
+            .collect();
+        writeln!(
+            out,
+            "connector {index}: {type_name}.{field_name} {method} {}{url} of {}",
+            source.base_url, source.name
+        )
+        .unwrap();
+        let body = body.as_ref().map(|body| &body.text);
+        writeln!(out, "  body {body:?}, at most {batch_max:?}, selects {:?}", selection.text).unwrap();
     }
     writeln!(out, "\n{schema}").unwrap();
 }

@@ -13,7 +13,10 @@ use apollo_compiler::{Name, Node, Schema, name, ty};
 
 use super::Reader;
 use super::joins::{FieldJoin, TypeJoins};
-use crate::supergraph::{EntityKey, EntityResolver, FieldSet, ResolverVia, SubgraphField, SubgraphId, SubgraphType};
+use crate::connect::Connector;
+use crate::supergraph::{
+    EntityKey, EntityResolver, FieldSet, ResolverVia, SubgraphField, SubgraphId, SubgraphKind, SubgraphType,
+};
 
 /// One subgraph while it is being put together.
 pub(super) struct View {
@@ -21,6 +24,11 @@ pub(super) struct View {
     pub(super) types: IndexMap<Name, SubgraphType>,
     /// Where the field sets in `types` are written, for messages.
     pub(super) places: FieldSetPlaces,
+    pub(super) timeout_ms: Option<u64>,
+    pub(super) kind: SubgraphKind,
+    pub(super) connectors: Vec<Connector>,
+    /// Of an HTTP/JSON subgraph.
+    pub(super) lookups: Vec<EntityResolver>,
 }
 
 /// Places of field sets.
@@ -45,7 +53,15 @@ impl Reader<'_> {
         empty.sources = merged.sources.clone();
         empty.directive_definitions = merged.directive_definitions.clone();
         let mut views: Vec<View> = (0..count)
-            .map(|_| View { schema: empty.clone(), types: IndexMap::default(), places: FieldSetPlaces::default() })
+            .map(|_| View {
+                schema: empty.clone(),
+                types: IndexMap::default(),
+                places: FieldSetPlaces::default(),
+                timeout_ms: None,
+                kind: SubgraphKind::GraphQl,
+                connectors: Vec::new(),
+                lookups: Vec::new(),
+            })
             .collect();
         let document = self.document;
         for (name, ty) in &merged.types {
@@ -83,6 +99,11 @@ impl Reader<'_> {
                 |root: &Option<ComponentName>| root.clone().filter(|root| view.schema.get_object(root).is_some());
             let (query, mutation, subscription) =
                 (present(&roots.query), present(&roots.mutation), present(&roots.subscription));
+            let known = |ty: &Type| view.schema.types.contains_key(ty.inner_named_type());
+            let usable =
+                |name: &Name| empty.directive_definitions[name].arguments.iter().all(|argument| known(&argument.ty));
+            let unusable: Vec<&Name> = empty.directive_definitions.keys().filter(|name| !usable(name)).collect();
+            view.schema.directive_definitions.retain(|name, _| !unusable.contains(&name));
             let definition = view.schema.schema_definition.make_mut();
             definition.query = query;
             definition.mutation = mutation;
@@ -100,7 +121,8 @@ impl Reader<'_> {
     ) {
         for (graph, member) in &joins_of.union_members {
             if !ty.members.contains(member.as_str()) || !joins_of.has(*graph) {
-                let message = format!("`{member}` is not a member of the union `{}` in this subgraph.", ty.name);
+                let name = &ty.name;
+                let message = format!("`{member}` is not a member of `{name}` in subgraph {}.", self.called(*graph));
                 self.error("INVALID_SUPERGRAPH", message, ty.location());
             }
         }
@@ -256,7 +278,8 @@ impl Reader<'_> {
         let declared = composite.implements();
         for (graph, interface) in &joins_of.implements {
             if !declared.contains(interface.as_str()) || !joins_of.has(*graph) {
-                let message = format!("`{type_name}` does not implement `{interface}` in this subgraph.");
+                let graph = self.called(*graph);
+                let message = format!("`{type_name}` does not implement `{interface}` in subgraph {graph}.");
                 self.error("INVALID_SUPERGRAPH", message, composite.location());
             }
         }
@@ -282,8 +305,9 @@ impl Reader<'_> {
     ) -> Option<&'p mut Part<D>> {
         let found = index.get(&join.graph);
         if found.is_none() {
+            let graph = self.called(join.graph);
             let message =
-                format!("`{type_name}.{field_name}` is said to be in a subgraph that has no type `{type_name}`.");
+                format!("`{type_name}.{field_name}` is in subgraph {graph}, which has no type `{type_name}`.");
             self.error("INVALID_SUPERGRAPH", message, join.location);
         }
         found.map(|position| &mut parts[*position])
@@ -335,7 +359,10 @@ impl Composite<'_> {
 
 impl View {
     /// `_entities` of a GraphQL subgraph is a resolver for each of its resolvable keys.
-    pub(super) fn entity_resolvers(&self) -> Vec<EntityResolver> {
+    pub(super) fn take_resolvers(&mut self) -> Vec<EntityResolver> {
+        if self.kind == SubgraphKind::Http {
+            return std::mem::take(&mut self.lookups);
+        }
         let keys = self.types.iter().flat_map(|(name, ty)| ty.keys.iter().map(move |key| (name, key)));
         keys.filter(|(_, key)| key.resolvable)
             .map(|(name, key)| EntityResolver {
@@ -347,14 +374,14 @@ impl View {
     }
 
     /// The view's schema, with what downstream operations need to load entities: `_Any`, `_Entity` and `_entities`.
-    pub(super) fn into_schema(&mut self, query: Option<&Name>) -> Schema {
+    pub(super) fn take_schema(&mut self, query: Option<&Name>) -> Schema {
         let mut schema = std::mem::replace(&mut self.schema, Schema::new());
         let is_entity = |name: &&Name| {
             schema.get_object(name).is_some()
                 && self.types.get(*name).is_some_and(|ty| ty.keys.iter().any(|key| key.resolvable))
         };
         let entities: IndexSet<ComponentName> = self.types.keys().filter(is_entity).map(ComponentName::from).collect();
-        if entities.is_empty() {
+        if entities.is_empty() || self.kind == SubgraphKind::Http {
             return schema;
         }
         let any = ScalarType { description: None, name: name!("_Any"), directives: Default::default() };
@@ -396,7 +423,7 @@ impl View {
 }
 
 /// Documents before v0.2 do not say which of an interface's fields a subgraph has: it has those that each of its
-/// implementations there has.
+/// implementations there can answer.
 pub(super) fn narrow_interfaces(views: &mut [View], joins: &IndexMap<Name, TypeJoins>) {
     let unknown: Vec<&Name> =
         joins.iter().filter(|(_, joins)| joins.members.is_empty()).map(|(name, _)| name).collect();
@@ -410,7 +437,10 @@ pub(super) fn narrow_interfaces(views: &mut [View], joins: &IndexMap<Name, TypeJ
             let Some(implementers) = implementers.get(*name) else { continue };
             let objects: Vec<&Node<ObjectType>> =
                 implementers.objects.iter().filter_map(|object| view.schema.get_object(object)).collect();
-            let everywhere = |field: &Name| objects.iter().all(|object| object.fields.contains_key(field));
+            let answers = |object: &Name, field: &Name| {
+                view.types.get(object).and_then(|ty| ty.fields.get(field)).is_some_and(|field| !field.external)
+            };
+            let everywhere = |field: &Name| objects.iter().all(|object| answers(&object.name, field));
             let absent: Vec<Name> = interface.fields.keys().filter(|field| !everywhere(field)).cloned().collect();
             if let Some(ExtendedType::Interface(interface)) = view.schema.types.get_mut(*name)
                 && !absent.is_empty()
