@@ -15,6 +15,7 @@
 //!
 //! Deliberately absent: planning, caching, retries, and anything that waits outside of the request's own task.
 
+pub(crate) mod connect;
 pub(crate) mod errors;
 pub(crate) mod graphql;
 pub(crate) mod json;
