@@ -28,3 +28,6 @@ pub(crate) mod run;
 pub(crate) mod shape;
 pub(crate) mod slots;
 pub(crate) mod told;
+
+#[cfg(test)]
+mod tests;
