@@ -23,12 +23,19 @@ pub enum Severity {
 }
 
 /// One text that spans point into.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Source {
     /// The name that people see: the path as it was given.
     pub name: String,
     /// The whole text.
     pub text: String,
+}
+
+/// Without the text, which would drown everything that holds a place in it.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Source").field(&self.name).finish()
+    }
 }
 
 /// A range of bytes in a source. `start <= end <= source.text.len()`.

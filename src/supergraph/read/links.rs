@@ -30,6 +30,9 @@ const KNOWN: [&str; 14] = [
     "federation",
 ];
 
+/// Specifications whose types are machinery even in a document that forgets to link them.
+const ALWAYS: [&str; 4] = ["link", "core", "join", "federation"];
+
 /// What the specifications are called in this document.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -122,7 +125,7 @@ impl Names {
 
     /// Whether a type belongs to a specification and not to the graph.
     pub(super) fn is_machinery_type(&self, name: &Name) -> bool {
-        KNOWN.iter().any(|spec| !self.is_linked(spec) && has_prefix(name, spec))
+        ALWAYS.iter().any(|spec| !self.is_linked(spec) && has_prefix(name, spec))
             || self
                 .features
                 .iter()

@@ -33,6 +33,8 @@
 //! Internal lookups and required arguments are `@inaccessible` besides, so that every tool hides them.
 
 mod api;
+mod connectors;
+mod flatten;
 mod implied;
 mod joins;
 mod links;
@@ -53,7 +55,7 @@ use apollo_compiler::{Name, Node, Schema};
 use self::joins::{JoinNames, TypeJoins};
 use self::links::Names;
 use super::field_set::FieldSetError;
-use super::{Subgraph, SubgraphId, SubgraphKind, Supergraph};
+use super::{Subgraph, SubgraphId, Supergraph};
 use crate::diagnostic::{Diagnostic, Severity, Source, Sources};
 
 /// Reads the text of a supergraph file. `None` exactly when a diagnostic is an error.
@@ -72,10 +74,19 @@ pub fn supergraph(source: &Arc<Source>) -> (Option<Supergraph>, Vec<Diagnostic>)
 /// the fragments, and `sources` knows these, so that diagnostics point into the fragments.
 /// `None` exactly when a diagnostic is an error.
 pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let flat = flatten::flatten(document);
+    let document = flat.as_ref().unwrap_or(document);
     let (names, refused) = Names::read(document);
     let join = JoinNames::new(&names);
-    let mut reader =
-        Reader { document, sources, join: &join, names, graphs: IndexMap::default(), diagnostics: Vec::new() };
+    let mut reader = Reader {
+        document,
+        sources,
+        join: &join,
+        names,
+        graphs: IndexMap::default(),
+        graph_names: Vec::new(),
+        diagnostics: Vec::new(),
+    };
     for refused in refused {
         let place = sources.span(refused.directive.location());
         reader.diagnostics.push(Diagnostic::error("UNSUPPORTED", refused.message).at(place, "").help(refused.help));
@@ -98,6 +109,8 @@ struct Reader<'a> {
     join: &'a JoinNames,
     /// The values of the `join__Graph` enum.
     graphs: IndexMap<Name, SubgraphId>,
+    /// Their names, by index.
+    graph_names: Vec<Arc<str>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -112,6 +125,7 @@ impl Reader<'_> {
         views::narrow_interfaces(&mut views, &joins);
         let carried = self.carried();
         self.policies(&mut views, &carried);
+        self.connectors(&mut views, &merged, &carried);
         let api = self.api(&merged);
 
         let query = merged.schema_definition.query.as_ref().map(|query| query.name.clone());
@@ -121,11 +135,11 @@ impl Reader<'_> {
             .map(|(entry, mut view)| Subgraph {
                 name: entry.name,
                 url: entry.url,
-                kind: SubgraphKind::GraphQl,
-                resolvers: view.entity_resolvers(),
+                kind: view.kind,
+                resolvers: view.take_resolvers(),
                 schema: view.take_schema(query.as_ref()),
                 types: std::mem::take(&mut view.types),
-                connectors: Vec::new(),
+                connectors: view.connectors,
                 timeout_ms: view.timeout_ms,
             })
             .collect();
@@ -152,6 +166,7 @@ impl Reader<'_> {
             entries.push(GraphEntry { name: name.into(), url: url.filter(|url| !url.is_empty()) });
             self.graphs.insert(value.clone(), SubgraphId(index as u32));
         }
+        self.graph_names = entries.iter().map(|entry| Arc::clone(&entry.name)).collect();
         Some(entries)
     }
 
@@ -190,6 +205,11 @@ impl Reader<'_> {
         let types = document.types.iter().filter(|(name, ty)| !ty.is_built_in() && !self.names.is_machinery_type(name));
         let types: Vec<_> = types.collect();
         types.into_iter().map(|(name, ty)| (name.clone(), self.type_joins(ty))).collect()
+    }
+
+    /// A subgraph's name, quoted, for messages.
+    fn called(&self, graph: SubgraphId) -> String {
+        self.graph_names.get(graph.0 as usize).map_or_else(String::new, |name| format!("\"{name}\""))
     }
 
     fn error(&mut self, code: &'static str, message: String, location: Option<SourceSpan>) {

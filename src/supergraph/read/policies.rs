@@ -27,8 +27,8 @@ const OF_CONNECTORS: [&str; 6] = ["source", "connect", "lookup", "internal", "is
 pub(super) struct Carried {
     pub(super) graphs: Vec<SubgraphId>,
     pub(super) name: String,
-    /// `args`.
-    pub(super) arguments: Vec<(Name, Node<Value>)>,
+    /// `args`: an object.
+    pub(super) args: Node<Value>,
     /// Where the application is written.
     pub(super) location: Option<SourceSpan>,
 }
@@ -42,9 +42,14 @@ pub(super) enum Element {
 }
 
 impl Carried {
+    /// The members of `args`.
+    fn arguments(&self) -> &[(Name, Node<Value>)] {
+        self.args.as_object().unwrap_or_default()
+    }
+
     /// An argument that is there and not null.
     pub(super) fn argument(&self, name: &str) -> Option<&Node<Value>> {
-        self.arguments.iter().find(|(n, _)| n == name).map(|(_, value)| value).filter(|value| !value.is_null())
+        self.arguments().iter().find(|(n, _)| n == name).map(|(_, value)| value).filter(|value| !value.is_null())
     }
 }
 
@@ -87,16 +92,18 @@ impl Reader<'_> {
         let graphs = directive.specified_argument_by_name("graphs");
         let graphs = graphs.and_then(|graphs| graphs.as_list()).unwrap_or_default();
         let graphs: Vec<SubgraphId> = graphs.iter().filter_map(|graph| self.graph_value(graph)).collect();
-        let arguments = match directive.specified_argument_by_name("args").map(|args| &**args) {
-            Some(Value::Object(arguments)) => arguments.clone(),
-            _ => Vec::new(),
+        // `args` that a program put together has no place of its own: the directive's stands in.
+        let args = match directive.specified_argument_by_name("args") {
+            Some(args) if args.location().is_some() => args.clone(),
+            Some(args) => directive.same_location(Value::clone(args)),
+            None => directive.same_location(Value::Object(Vec::new())),
         };
         let is_policy = matches!(name, "fallback" | "timeout" | "cacheControl");
         if !is_policy && !OF_CONNECTORS.contains(&name) && !WITHOUT_EFFECT.contains(&name) {
             let message = format!("`@{name}`, which the document carries for a subgraph, is not supported.");
             self.error("UNSUPPORTED", message, directive.location());
         }
-        Some(Carried { graphs, name: name.to_owned(), arguments, location: directive.location() })
+        Some(Carried { graphs, name: name.to_owned(), args, location: directive.location() })
     }
 
     /// Puts the policies among the carried directives where they belong.
@@ -134,11 +141,12 @@ impl Reader<'_> {
             let view = &mut views[graph.0 as usize];
             match Slots::of(view, element).and_then(&slot) {
                 None => {
-                    let message = format!("`@{}` cannot stand here, in this subgraph.", carried.name);
+                    let message =
+                        format!("`@{}` cannot stand here, in subgraph {}.", carried.name, self.called(*graph));
                     self.error("INVALID_POLICY", message, carried.location);
                 }
                 Some(Some(_)) => {
-                    let message = format!("`@{}` is said twice for the same subgraph.", carried.name);
+                    let message = format!("`@{}` is said twice for subgraph {}.", carried.name, self.called(*graph));
                     self.error("INVALID_POLICY", message, carried.location);
                 }
                 Some(slot) => *slot = Some(value.clone()),
@@ -170,7 +178,7 @@ impl Reader<'_> {
     fn fallback(&mut self, carried: &Carried) -> Option<Fallback> {
         self.know_carried(carried, &["value", "stale", "on", "report"]);
         // An explicit null is a value like any other.
-        let value = carried.arguments.iter().find(|(name, _)| name == "value").map(|(_, value)| value);
+        let value = carried.arguments().iter().find(|(name, _)| name == "value").map(|(_, value)| value);
         let value = match value {
             None => None,
             Some(value) => match json(value) {
@@ -236,7 +244,7 @@ impl Reader<'_> {
 
     /// Refuses arguments that nothing here would honour.
     pub(super) fn know_carried(&mut self, carried: &Carried, known: &[&str]) {
-        for (name, value) in carried.arguments.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+        for (name, value) in carried.arguments().iter().filter(|(name, _)| !known.contains(&name.as_str())) {
             self.error("UNSUPPORTED", format!("`@{}({name}:)` is not supported.", carried.name), value.location());
         }
     }

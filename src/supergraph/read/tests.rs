@@ -7,6 +7,7 @@ use std::sync::Arc;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 
+use crate::connect::{Connector, TemplatePart};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::supergraph::{FieldPolicy, ResolverVia, Subgraph, Supergraph, read};
 
@@ -100,6 +101,27 @@ fn hostile_documents_yield_diagnostics() {
     }
 }
 
+/// Documents that lost a line, a word or their end are read or refused, and never more.
+#[test]
+fn mangled_documents_never_panic() {
+    for case in cases() {
+        let text = std::fs::read_to_string(case.join("supergraph.graphql")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
+        let mut mangled: Vec<String> = Vec::new();
+        mangled
+            .extend((0..lines.len()).step_by(3).map(|gone| [&lines[..gone], &lines[gone + 1..]].concat().join("\n")));
+        mangled.extend((0..words.len()).step_by(17).map(|gone| [&words[..gone], &words[gone + 1..]].concat().concat()));
+        mangled.extend((0..words.len()).step_by(41).map(|end| words[..end].concat()));
+        mangled.extend(["[", "{", "\"", "graph", "key: \"id {"].map(|junk| text.replace("key: \"id", junk)));
+        for text in mangled {
+            let (supergraph, diagnostics) = read::supergraph(&source("mangled", text));
+            assert_eq!(supergraph.is_none(), diagnostics.iter().any(|d| d.severity == Severity::Error));
+            render(&diagnostics);
+        }
+    }
+}
+
 /// A thousand subgraphs with a type each, which all share one type and the root, read in time that grows with the
 /// document. Counted in a debug build: seconds would be quadratic work, not slow code.
 #[test]
@@ -110,7 +132,7 @@ fn many_subgraphs_read_quickly() {
     let graphs = all(&|i| format!("G{i} @join__graph(name: \"g{i}\", url: \"http://g{i}.test\")"));
     write!(text, "enum join__Graph {{ {graphs} }}\nscalar Moment {joined}\n").unwrap();
     let fields = all(&|i| format!("t{i}(id: ID!): T{i} @join__field(graph: G{i})"));
-    write!(text, "type Query {joined} {{ {fields} }}\n").unwrap();
+    writeln!(text, "type Query {joined} {{ {fields} }}").unwrap();
     text.push_str(&all(&|i| {
         let next = (i + 1) % 1_000;
         format!(
@@ -190,8 +212,24 @@ fn describe_subgraph(out: &mut String, subgraph: &Subgraph) {
         };
         writeln!(out, "enter {} by ({}) via {via}", resolver.type_name, resolver.key).unwrap();
     }
-    for connector in connectors {
-        writeln!(out, "{connector:?}").unwrap();
+    for (index, connector) in connectors.iter().enumerate() {
+        let Connector { type_name, field_name, source, method, url, batch_max, selection, body, .. } = connector;
+        let url: String = url
+            .parts
+            .iter()
+            .map(|part| match part {
+                TemplatePart::Text(text) => text.clone(),
+                TemplatePart::Expression(mapping) => format!("{{{}}}", mapping.text),
+            })
+            .collect();
+        writeln!(
+            out,
+            "connector {index}: {type_name}.{field_name} {method} {}{url} of {}",
+            source.base_url, source.name
+        )
+        .unwrap();
+        let body = body.as_ref().map(|body| &body.text);
+        writeln!(out, "  body {body:?}, at most {batch_max:?}, selects {:?}", selection.text).unwrap();
     }
     writeln!(out, "\n{schema}").unwrap();
 }

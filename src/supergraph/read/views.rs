@@ -13,7 +13,10 @@ use apollo_compiler::{Name, Node, Schema, name, ty};
 
 use super::Reader;
 use super::joins::{FieldJoin, TypeJoins};
-use crate::supergraph::{EntityKey, EntityResolver, FieldSet, ResolverVia, SubgraphField, SubgraphId, SubgraphType};
+use crate::connect::Connector;
+use crate::supergraph::{
+    EntityKey, EntityResolver, FieldSet, ResolverVia, SubgraphField, SubgraphId, SubgraphKind, SubgraphType,
+};
 
 /// One subgraph while it is being put together.
 pub(super) struct View {
@@ -22,6 +25,10 @@ pub(super) struct View {
     /// Where the field sets in `types` are written, for messages.
     pub(super) places: FieldSetPlaces,
     pub(super) timeout_ms: Option<u64>,
+    pub(super) kind: SubgraphKind,
+    pub(super) connectors: Vec<Connector>,
+    /// Of an HTTP/JSON subgraph.
+    pub(super) lookups: Vec<EntityResolver>,
 }
 
 /// Places of field sets.
@@ -51,6 +58,9 @@ impl Reader<'_> {
                 types: IndexMap::default(),
                 places: FieldSetPlaces::default(),
                 timeout_ms: None,
+                kind: SubgraphKind::GraphQl,
+                connectors: Vec::new(),
+                lookups: Vec::new(),
             })
             .collect();
         let document = self.document;
@@ -111,7 +121,8 @@ impl Reader<'_> {
     ) {
         for (graph, member) in &joins_of.union_members {
             if !ty.members.contains(member.as_str()) || !joins_of.has(*graph) {
-                let message = format!("`{member}` is not a member of the union `{}` in this subgraph.", ty.name);
+                let name = &ty.name;
+                let message = format!("`{member}` is not a member of `{name}` in subgraph {}.", self.called(*graph));
                 self.error("INVALID_SUPERGRAPH", message, ty.location());
             }
         }
@@ -267,7 +278,8 @@ impl Reader<'_> {
         let declared = composite.implements();
         for (graph, interface) in &joins_of.implements {
             if !declared.contains(interface.as_str()) || !joins_of.has(*graph) {
-                let message = format!("`{type_name}` does not implement `{interface}` in this subgraph.");
+                let graph = self.called(*graph);
+                let message = format!("`{type_name}` does not implement `{interface}` in subgraph {graph}.");
                 self.error("INVALID_SUPERGRAPH", message, composite.location());
             }
         }
@@ -293,8 +305,9 @@ impl Reader<'_> {
     ) -> Option<&'p mut Part<D>> {
         let found = index.get(&join.graph);
         if found.is_none() {
+            let graph = self.called(join.graph);
             let message =
-                format!("`{type_name}.{field_name}` is said to be in a subgraph that has no type `{type_name}`.");
+                format!("`{type_name}.{field_name}` is in subgraph {graph}, which has no type `{type_name}`.");
             self.error("INVALID_SUPERGRAPH", message, join.location);
         }
         found.map(|position| &mut parts[*position])
@@ -346,7 +359,10 @@ impl Composite<'_> {
 
 impl View {
     /// `_entities` of a GraphQL subgraph is a resolver for each of its resolvable keys.
-    pub(super) fn entity_resolvers(&self) -> Vec<EntityResolver> {
+    pub(super) fn take_resolvers(&mut self) -> Vec<EntityResolver> {
+        if self.kind == SubgraphKind::Http {
+            return std::mem::take(&mut self.lookups);
+        }
         let keys = self.types.iter().flat_map(|(name, ty)| ty.keys.iter().map(move |key| (name, key)));
         keys.filter(|(_, key)| key.resolvable)
             .map(|(name, key)| EntityResolver {
@@ -365,7 +381,7 @@ impl View {
                 && self.types.get(*name).is_some_and(|ty| ty.keys.iter().any(|key| key.resolvable))
         };
         let entities: IndexSet<ComponentName> = self.types.keys().filter(is_entity).map(ComponentName::from).collect();
-        if entities.is_empty() {
+        if entities.is_empty() || self.kind == SubgraphKind::Http {
             return schema;
         }
         let any = ScalarType { description: None, name: name!("_Any"), directives: Default::default() };
