@@ -634,7 +634,7 @@ impl<'r> State<'r> {
             }
         }
         let value = serde_json::from_slice(text).map_err(|_| Fault::Syntax)?;
-        let picked = of.pick.as_ref().and_then(|pick| connect::pick(pick, &value)).unwrap_or(Value::Null);
+        let picked = of.pick.as_ref().and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
         let mapped = serde_json::to_vec(&picked).map_err(|_| Fault::Syntax)?.into();
         self.read_connected(load, &mapped, of, of.mapped, Mode::Shape)
     }
