@@ -352,7 +352,7 @@ impl Note {
         Self::with(b'2', raw)
     }
 
-    fn below_entity_itself(raw: &[u8]) -> Bytes {
+    pub(crate) fn below_entity_itself(raw: &[u8]) -> Bytes {
         Self::with(b'*', raw)
     }
 

@@ -5,7 +5,11 @@
 
 use std::collections::HashMap;
 
-use crate::planner::plan::{Shape, ShapeId};
+use indexmap::IndexMap;
+
+use super::json;
+use crate::connect::mapping::PickField;
+use crate::planner::plan::{Shape, ShapeId, ShapeValue, SlotId};
 
 /// Index of a [`Node`]. The node of a shape as it stands has the shape's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +30,18 @@ pub(crate) struct Node {
     pub(crate) members: Vec<Member>,
     /// Members by their keys, where there are too many to look through.
     by_key: Option<HashMap<Box<[u8]>, u32>>,
+    /// For objects of HTTP services: keys of their type, each as the ways to its values. An object that has none of its
+    /// keys is null.
+    pub(crate) keys: Vec<Vec<Vec<SlotId>>>,
 }
 
 /// One expected key.
 #[derive(Debug)]
 pub(crate) struct Member {
-    /// The key with its quotes.
+    /// The key as JSON, with its quotes.
     pub(crate) quoted: Box<[u8]>,
+    /// The key as text.
+    key: Box<[u8]>,
     /// What becomes of its value; a picked value may be wanted more than once.
     pub(crate) uses: Vec<Use>,
 }
@@ -53,19 +62,52 @@ impl Layout {
     /// The layout of answers that stand as their shapes say.
     pub(crate) fn new(shapes: &[Shape]) -> Self {
         let nodes = shapes.iter().enumerate().map(|(index, shape)| {
-            let members = shape.fields.iter().enumerate().map(|(field, expected)| Member {
-                quoted: quoted(&expected.key),
-                uses: vec![Use::Field(field as u32, expected.inner_node())],
+            let members = shape.fields.iter().enumerate().map(|(field, expected)| {
+                Member::new(&expected.key, vec![Use::Field(field as u32, as_it_stands(&expected.value))])
             });
             Node::new(ShapeId(index as u32), members.collect())
         });
         Self { nodes: nodes.collect() }
     }
 
-    /// Adds a node.
-    pub(crate) fn add(&mut self, shape: ShapeId, members: Vec<Member>) -> NodeId {
+    /// Adds the layout of an object from which a mapping picks these members; the rest of `shape` stays absent.
+    /// `None`: they cannot be read where they stand.
+    pub(crate) fn add_pick(&mut self, shapes: &[Shape], shape: ShapeId, picks: &[PickField]) -> Option<NodeId> {
+        let mut ways = Ways::default();
+        for (index, field) in shapes[shape.0 as usize].fields.iter().enumerate() {
+            let Some(picked) = picks.iter().find(|picked| picked.name == field.key.as_str()) else { continue };
+            let inner = match (&field.value, &picked.pick.fields) {
+                (value, None) => as_it_stands(value),
+                (ShapeValue::Object(inner), Some(picks)) => self.add_pick(shapes, *inner, picks)?,
+                (ShapeValue::Leaf(_), Some(_)) => return None,
+            };
+            let (last, way) = picked.pick.path.split_last()?;
+            let mut at = &mut ways;
+            for key in way {
+                at = &mut at.0.entry(key.clone()).or_default().1;
+            }
+            at.0.entry(last.clone()).or_default().0.push(Use::Field(index as u32, inner));
+        }
+        let node = self.add_ways(shape, ways);
+        self.nodes[node.0 as usize].keys = self.nodes[shape.0 as usize].keys.clone();
+        Some(node)
+    }
+
+    fn add_ways(&mut self, shape: ShapeId, ways: Ways) -> NodeId {
+        let mut members = Vec::with_capacity(ways.0.len());
+        for (key, (mut uses, further)) in ways.0 {
+            if !further.0.is_empty() {
+                uses.push(Use::Within(self.add_ways(shape, further)));
+            }
+            members.push(Member::new(&key, uses));
+        }
         self.nodes.push(Node::new(shape, members));
         NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// Says what keys the objects of a shape have.
+    pub(crate) fn set_keys(&mut self, shape: ShapeId, keys: Vec<Vec<Vec<SlotId>>>) {
+        self.nodes[shape.0 as usize].keys = keys;
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -79,7 +121,7 @@ impl Node {
             let keys = members.iter().enumerate().map(|(index, member)| (member.key().into(), index as u32));
             keys.collect()
         });
-        Self { shape, members, by_key }
+        Self { shape, members, by_key, keys: Vec::new() }
     }
 
     /// The member with this (unescaped) key.
@@ -100,22 +142,25 @@ impl Member {
         })
     }
 
+    fn new(key: &str, uses: Vec<Use>) -> Self {
+        let mut quoted = Vec::with_capacity(key.len() + 2);
+        json::write_string(key, &mut quoted);
+        Self { quoted: quoted.into(), key: key.as_bytes().into(), uses }
+    }
+
     fn key(&self) -> &[u8] {
-        &self.quoted[1..self.quoted.len() - 1]
+        &self.key
     }
 }
 
-/// A name with its quotes. Keys that a mapping reads may be any text.
-pub(crate) fn quoted(key: &str) -> Box<[u8]> {
-    [b"\"", key.as_bytes(), b"\""].concat().into()
-}
+/// Keys of nested objects, and what becomes of their values.
+#[derive(Debug, Default)]
+struct Ways(IndexMap<String, (Vec<Use>, Ways)>);
 
-impl crate::planner::plan::ShapeField {
-    /// The node that reads the objects of this field as they stand. Without a meaning for leaves.
-    fn inner_node(&self) -> NodeId {
-        match self.value {
-            crate::planner::plan::ShapeValue::Object(shape) => NodeId(shape.0),
-            crate::planner::plan::ShapeValue::Leaf(_) => NodeId(u32::MAX),
-        }
+/// The node that reads the objects of a field as they stand. Without a meaning for leaves.
+fn as_it_stands(value: &ShapeValue) -> NodeId {
+    match value {
+        ShapeValue::Object(shape) => NodeId(shape.0),
+        ShapeValue::Leaf(_) => NodeId(u32::MAX),
     }
 }

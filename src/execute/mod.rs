@@ -15,6 +15,7 @@
 //!
 //! Deliberately absent: planning, caching, retries, and anything that waits outside of the request's own task.
 
+pub(crate) mod connect;
 pub(crate) mod errors;
 pub(crate) mod graphql;
 pub(crate) mod json;
@@ -27,3 +28,6 @@ pub(crate) mod run;
 pub(crate) mod shape;
 pub(crate) mod slots;
 pub(crate) mod told;
+
+#[cfg(test)]
+mod tests;

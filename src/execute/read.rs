@@ -13,7 +13,7 @@ use super::errors::{Code, FailureId, LoadId};
 use super::json::{self, Fault, Reader};
 use super::layout::{Layout, NodeId, Use};
 use super::slots::{Arena, Slot};
-use crate::planner::plan::{Leaf, Shape, ShapeField, ShapeId, ShapeValue};
+use crate::planner::plan::{Leaf, Shape, ShapeField, ShapeId, ShapeValue, SlotId};
 
 /// Why an answer was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,23 @@ impl<'r> AnswerReader<'r> {
         let shape = self.layout.node(node).shape;
         let base = self.arena.record(self.shapes[shape.0 as usize].slots)?;
         self.members(node, base)?;
+        let keys = &self.layout.node(node).keys;
+        // `{"id": null}` from an HTTP service is how it says that there is no such object.
+        if !keys.is_empty() && keys.iter().all(|key| key.iter().any(|way| self.is_null(base, way))) {
+            return Ok(Slot::Null);
+        }
         Ok(Slot::Object(base))
+    }
+
+    fn is_null(&self, base: u32, way: &[SlotId]) -> bool {
+        let mut value = Slot::Object(base);
+        for slot in way {
+            value = match value {
+                Slot::Object(base) => self.arena.field(base, *slot),
+                _ => return true,
+            };
+        }
+        matches!(value, Slot::Null | Slot::Absent)
     }
 
     /// Fills a record from the object that comes next.

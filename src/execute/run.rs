@@ -11,22 +11,26 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
-use weft_loaders::{Answer, Batch, Effect, Entry, LoadError, Loaders, Partition, Reuse};
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+use weft_loaders::{Answer, Batch, Effect, Entry, LoadError, Loaders, Reuse};
 
+use super::connect::{self, Arguments, Batched, Connected, Single};
 use super::errors::{Code, Failure, FailureId, LoadId};
 use super::graphql::{self, Endpoint, Note, PathSegment, ServiceError};
-use super::json::Fault;
+use super::json::{self, Fault};
 use super::layout::NodeId;
 use super::positions::{Typename, View};
-use super::prepared::{Prepared, PreparedFetch};
+use super::prepared::{Prepared, PreparedConnector, PreparedFetch};
 use super::read::{AnswerReader, Mode, Unread};
 use super::representation::{self, NotSent};
 use super::slots::{Arena, Slot};
 use crate::operation::{OperationType, Variables};
-use crate::planner::plan::{Call, DownstreamOperation, EntityInput, Fetch, FetchId, ShapeId};
-use crate::supergraph::{CacheScope, Subgraph, Supergraph};
+use crate::planner::plan::{Call, DownstreamOperation, EntityInput, Fetch, FetchId, ShapeId, SlotId};
+use crate::supergraph::{CacheScope, ConnectorId, LookupArgument, RequiredArgument, Subgraph, Supergraph};
 
 /// What a request runs with.
 #[derive(Clone, Copy)]
@@ -46,6 +50,8 @@ pub(crate) struct Running<'r> {
     pub(crate) values_max: usize,
     /// Which of the client's headers reach a GraphQL service.
     pub(crate) forwarded: &'r (dyn Fn(&str) -> Vec<http::HeaderName> + Sync),
+    /// `$config` of a fragment's connectors.
+    pub(crate) config: &'r (dyn Fn(&str) -> &'r Value + Sync),
 }
 
 /// All that was answered.
@@ -149,7 +155,20 @@ impl<'r> State<'r> {
             Call::Entities { operation, inputs } => {
                 self.start_entities(id, fetch, prepared, subgraph, operation, inputs)
             }
-            _ => None,
+            Call::ConnectRoot { connector, arguments, .. } => {
+                let connected = running.connected(fetch, subgraph, *connector);
+                let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
+                Some(self.start_connect_root(id, fetch, prepared, connected, arguments))
+            }
+            Call::ConnectField { connector, arguments, required, input } => {
+                let connected = running.connected(fetch, subgraph, *connector);
+                let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
+                self.start_connect_field(id, fetch, prepared, connected, arguments, required, input)
+            }
+            Call::ConnectLookup { connector, bindings, input, .. } => {
+                let connected = running.connected(fetch, subgraph, *connector);
+                self.start_connect_lookup(id, fetch, prepared, connected, bindings, input)
+            }
         }
     }
 
@@ -169,7 +188,7 @@ impl<'r> State<'r> {
             Ok(endpoint) => endpoint,
             Err(error) => return Box::pin(async move { Loaded { fetch: id, what: What::Root(load, Err(error)) } }),
         };
-        let reuse = running.reuse(fetch, &endpoint, &[&prepared.head, &variables]);
+        let reuse = running.reuse(fetch, prepared, &endpoint.url, &variables, &endpoint.headers);
         Box::pin(async move {
             let what = match reuse {
                 None => What::Root(load, running.loaders.call(endpoint.call(body)).await),
@@ -197,7 +216,8 @@ impl<'r> State<'r> {
     ) -> Option<Load<'r>> {
         let running = self.running;
         let inputs_len = inputs.len();
-        let gathered = self.gather(subgraph, inputs, |input, out| graphql::write_key_prefix(input, inputs_len, out))?;
+        let gathered =
+            self.gather(&subgraph.name, inputs, |input, out| graphql::write_key_prefix(input, inputs_len, out))?;
         let endpoint = match running.endpoint(fetch, subgraph) {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -206,7 +226,7 @@ impl<'r> State<'r> {
             }
         };
         let variables = graphql::variables(operation, running.variables);
-        let reuse = running.reuse(fetch, &endpoint, &[&prepared.head, &variables]);
+        let reuse = running.reuse(fetch, prepared, &endpoint.url, &variables, &endpoint.headers);
         Some(Box::pin(async move {
             let protocol = graphql::Entities {
                 endpoint: &endpoint,
@@ -221,11 +241,109 @@ impl<'r> State<'r> {
         }))
     }
 
+    fn start_connect_root(
+        &mut self,
+        id: FetchId,
+        fetch: &'r Fetch,
+        prepared: &'r PreparedFetch,
+        connected: Connected<'r>,
+        arguments: Map<String, Value>,
+    ) -> Load<'r> {
+        let running = self.running;
+        let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
+        let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
+        let is_list = prepared.connector.as_ref().is_some_and(|connector| connector.is_list);
+        let is_missing_null = !is_list && connected.effect == Effect::Read;
+        Box::pin(async move {
+            let key = serde_json::to_vec(&arguments).unwrap_or_default();
+            let protocol = Single { connected, arguments: Arguments::Given(&arguments), is_missing_null };
+            let keys = [Bytes::from(key)];
+            let batch = Batch { service: Arc::clone(connected.service), keys: &keys, keys_max: Some(1), reuse };
+            let loaded = running.loaders.load(batch, &protocol).await.pop();
+            Loaded { fetch: id, what: What::RootEntry(load, loaded.unwrap_or_else(|| Err(nothing_loaded()))) }
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a fetch consists of, handed on once")]
+    fn start_connect_field(
+        &mut self,
+        id: FetchId,
+        fetch: &'r Fetch,
+        prepared: &'r PreparedFetch,
+        connected: Connected<'r>,
+        arguments: Map<String, Value>,
+        required: &'r [RequiredArgument],
+        input: &'r EntityInput,
+    ) -> Option<Load<'r>> {
+        let running = self.running;
+        let gathered = self.gather(connected.service, std::slice::from_ref(input), |_, _| {})?;
+        let given = serde_json::to_vec(&arguments).unwrap_or_default();
+        let reuse = running.reuse_connected(fetch, prepared, &connected, &given);
+        let is_missing_null = prepared.connector.as_ref().is_some_and(|connector| !connector.is_list);
+        Some(Box::pin(async move {
+            let arguments = Arguments::Required(&arguments, required);
+            let protocol = Single { connected, arguments, is_missing_null };
+            let service = Arc::clone(connected.service);
+            let batch = Batch { service, keys: &gathered.keys, keys_max: Some(1), reuse };
+            let results = running.loaders.load(batch, &protocol).await;
+            Loaded { fetch: id, what: What::Entities(gathered, results) }
+        }))
+    }
+
+    fn start_connect_lookup(
+        &mut self,
+        id: FetchId,
+        fetch: &'r Fetch,
+        prepared: &'r PreparedFetch,
+        connected: Connected<'r>,
+        bindings: &'r [LookupArgument],
+        input: &'r EntityInput,
+    ) -> Option<Load<'r>> {
+        let running = self.running;
+        let gathered = self.gather(connected.service, std::slice::from_ref(input), |_, _| {})?;
+        let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
+        let matches = prepared.connector.as_ref().map_or(&[][..], |connector| &connector.matches);
+        let is_batch = bindings.iter().any(|binding| binding.from.is_list());
+        Some(Box::pin(async move {
+            let service = connected.service;
+            let results = if is_batch {
+                let protocol = Batched { connected, bindings, matches };
+                // Keys that differ in what is no list travel apart.
+                let mut parts: IndexMap<Vec<u8>, Vec<usize>> = IndexMap::new();
+                for (index, key) in gathered.keys.iter().enumerate() {
+                    parts.entry(connect::partition(bindings, key)).or_default().push(index);
+                }
+                let loads = parts.values().map(|part| {
+                    let keys: Vec<Bytes> = part.iter().map(|index| gathered.keys[*index].clone()).collect();
+                    let (protocol, reuse) = (&protocol, reuse.clone());
+                    async move {
+                        let keys_max = connected.connector.batch_max;
+                        let batch = Batch { service: Arc::clone(service), keys: &keys, keys_max, reuse };
+                        running.loaders.load(batch, protocol).await
+                    }
+                });
+                let loaded = join_all(loads).await;
+                let mut results = vec![Err(nothing_loaded()); gathered.keys.len()];
+                for (part, loaded) in parts.values().zip(loaded) {
+                    for (index, result) in part.iter().zip(loaded) {
+                        results[*index] = result;
+                    }
+                }
+                results
+            } else {
+                let protocol = Single { connected, arguments: Arguments::Key(bindings), is_missing_null: true };
+                let batch = Batch { service: Arc::clone(service), keys: &gathered.keys, keys_max: Some(1), reuse };
+                running.loaders.load(batch, &protocol).await
+            };
+            Loaded { fetch: id, what: What::Entities(gathered, results) }
+        }))
+    }
+
     /// Collects the keys of all objects that are to be asked for, and links at once what needs no asking.
     /// `None`: there is nothing to ask.
     fn gather(
         &mut self,
-        subgraph: &Subgraph,
+        service: &Arc<str>,
         inputs: &[EntityInput],
         prefix: impl Fn(usize, &mut Vec<u8>),
     ) -> Option<Gathered> {
@@ -238,7 +356,7 @@ impl<'r> State<'r> {
         let mut known: HashMap<Bytes, usize> = HashMap::new();
         let mut key = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
-            gathered.loads.push(self.arena.failures.load(&subgraph.name, input.position));
+            gathered.loads.push(self.arena.failures.load(service, input.position));
             let mut decided = Vec::new();
             let view = self.view();
             for records in view.collect(input.position).iter() {
@@ -275,7 +393,7 @@ impl<'r> State<'r> {
     /// Takes in what a fetch loaded.
     fn apply(&mut self, loaded: Loaded) {
         let running = self.running;
-        let (fetch, _) = running.prepared.fetch(loaded.fetch);
+        let (fetch, prepared) = running.prepared.fetch(loaded.fetch);
         match (loaded.what, &fetch.call) {
             (What::Root(load, answer), Call::Root { shape, .. }) => {
                 let root = match answer {
@@ -295,11 +413,27 @@ impl<'r> State<'r> {
                 };
                 self.roots[loaded.fetch.0 as usize] = root;
             }
+            (What::RootEntry(load, entry), Call::ConnectRoot { .. }) => {
+                let root = match entry {
+                    Ok(entry) => self.connected(load, &entry, prepared.connector.as_ref(), b""),
+                    Err(error) if connect::is_skipped(&error) => Slot::Null,
+                    Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
+                };
+                self.roots[loaded.fetch.0 as usize] = root;
+            }
             (What::Entities(gathered, results), Call::Entities { inputs, .. }) => {
-                self.link(&gathered, results, |input| inputs[input].shape);
+                self.link(&gathered, results, |state, load, entry, key| {
+                    let shape = inputs[gathered.inputs[key]].shape;
+                    state.entity(load, entry, NodeId(shape.0))
+                });
+            }
+            (What::Entities(gathered, results), _) => {
+                self.link(&gathered, results, |state, load, entry, key| {
+                    state.connected(load, entry, prepared.connector.as_ref(), &gathered.keys[key])
+                });
             }
             // Each call loads what it is; nothing else can arrive.
-            _ => {}
+            (What::Root(..) | What::RootEntry(..), _) => {}
         }
     }
 
@@ -438,13 +572,19 @@ impl<'r> State<'r> {
     }
 
     /// Links the entities of a load to the objects that asked for them.
-    fn link(&mut self, gathered: &Gathered, results: Vec<Result<Entry, LoadError>>, shape: impl Fn(usize) -> ShapeId) {
+    fn link(
+        &mut self,
+        gathered: &Gathered,
+        results: Vec<Result<Entry, LoadError>>,
+        read: impl Fn(&mut Self, LoadId, &Entry, usize) -> Slot,
+    ) {
         let mut last_error: Option<(LoadError, LoadId, FailureId)> = None;
         let mut values = Vec::with_capacity(results.len());
-        for (result, input) in results.into_iter().zip(&gathered.inputs) {
+        for (key, (result, input)) in results.into_iter().zip(&gathered.inputs).enumerate() {
             let load = gathered.loads[*input];
             let value = match result {
-                Ok(entry) => self.entity(load, &entry, NodeId(shape(*input).0)),
+                Ok(entry) => read(self, load, &entry, key),
+                Err(error) if connect::is_skipped(&error) => Slot::Null,
                 Err(error) => {
                     // The keys of a failed call have one failure.
                     let failure = match &last_error {
@@ -459,6 +599,82 @@ impl<'r> State<'r> {
         }
         for target in &gathered.targets {
             self.arena.set(target.slot, values.get(target.key).copied().unwrap_or(Slot::Null));
+        }
+    }
+
+    /// Reads what a connector gave: a record with its field, or an entity.
+    fn connected(&mut self, load: LoadId, entry: &Entry, of: Option<&PreparedConnector>, key: &[u8]) -> Slot {
+        let Some(of) = of else { return Slot::Null };
+        if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
+            return Slot::Failed(self.service_failure(load, error));
+        }
+        let read = match entry.data.split_first() {
+            Some((&connect::MAPPED, _)) => {
+                self.read_connected(load, &entry.data.slice(1..), of, of.mapped, Mode::Shape)
+            }
+            _ => self.read_picked(load, &entry.data, of),
+        };
+        let value = read.unwrap_or_else(|unread| {
+            Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &message(unread)))
+        });
+        if let Slot::Object(base) = value {
+            for (way, path) in &of.given {
+                self.fill(base, way, path, key);
+            }
+        }
+        value
+    }
+
+    /// Reads a raw answer along its pick; where it does not stand as the pick would have it, the pick is evaluated.
+    fn read_picked(&mut self, load: LoadId, text: &Bytes, of: &PreparedConnector) -> Result<Slot, Unread> {
+        if let Some(raw) = of.raw {
+            match self.read_connected(load, text, of, raw, Mode::Pick) {
+                Err(Unread::NotPicked) => {}
+                read => return read,
+            }
+        }
+        let value = serde_json::from_slice(text).map_err(|_| Fault::Syntax)?;
+        let picked = of.pick.as_ref().and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
+        let mapped = serde_json::to_vec(&picked).map_err(|_| Fault::Syntax)?.into();
+        self.read_connected(load, &mapped, of, of.mapped, Mode::Shape)
+    }
+
+    fn read_connected(
+        &mut self,
+        load: LoadId,
+        text: &Bytes,
+        of: &PreparedConnector,
+        node: NodeId,
+        mode: Mode,
+    ) -> Result<Slot, Unread> {
+        let mark = self.arena.len();
+        let prepared = self.running.prepared;
+        let reader = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, mode);
+        let read = reader.map_err(Unread::from).and_then(|reader| match of.only_field {
+            Some(shape) => reader.only_field(shape, node),
+            None => reader.object(node),
+        });
+        read.inspect_err(|_| self.arena.forget(mark))
+    }
+
+    /// What the key says counts as given where an answer leaves it out.
+    fn fill(&mut self, mut base: u32, way: &[SlotId], path: &[String], key: &[u8]) {
+        let Some((last, way)) = way.split_last() else { return };
+        for slot in way {
+            match self.arena.field(base, *slot) {
+                Slot::Object(inner) => base = inner,
+                _ => return,
+            }
+        }
+        if self.arena.field(base, *last) != Slot::Absent {
+            return;
+        }
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        if let Ok(Some(text)) = json::member(key, &path)
+            && text != b"null"
+            && let Ok(value) = self.arena.rewrite(&[text])
+        {
+            self.arena.set(base + last.0, value);
         }
     }
 
@@ -537,15 +753,53 @@ impl<'r> Running<'r> {
         (tokio::time::Instant::now() + timeout, timeout)
     }
 
-    /// Under what its entries are kept. What is one user's alone, and what does something, is not.
-    fn reuse(&self, fetch: &Fetch, endpoint: &Endpoint, parts: &[&[u8]]) -> Option<Reuse> {
+    fn connected(&self, fetch: &Fetch, subgraph: &'r Subgraph, connector: ConnectorId) -> Connected<'r> {
+        let (deadline, timeout) = self.bounds(fetch);
+        Connected {
+            service: &subgraph.name,
+            connector: subgraph.connector(connector),
+            base_url: subgraph.url.as_deref(),
+            headers: self.headers,
+            config: (self.config)(&subgraph.name),
+            effect: self.effect(fetch),
+            deadline,
+            timeout,
+        }
+    }
+
+    /// Under what entries are kept. What is one user's alone, and what does something, is not.
+    fn reuse(
+        &self,
+        fetch: &Fetch,
+        prepared: &PreparedFetch,
+        url: &str,
+        given: &[u8],
+        headers: &HeaderMap,
+    ) -> Option<Reuse> {
         let reuse = fetch.cache.filter(|reuse| reuse.scope == CacheScope::Public)?;
-        if endpoint.effect == Effect::Write {
+        if self.effect(fetch) == Effect::Write {
             return None;
         }
-        let partition = Partition::new().with(endpoint.service.as_bytes()).with(endpoint.url.as_bytes());
-        let partition = parts.iter().fold(partition, |partition, part| partition.with(part));
-        let partition = partition.with_headers(&endpoint.headers);
+        let partition = prepared.partition.clone().with(url.as_bytes()).with(given).with_headers(headers);
         Some(Reuse { partition, max_age: Duration::from_secs(u64::from(reuse.max_age_s)) })
+    }
+
+    fn reuse_connected(
+        &self,
+        fetch: &Fetch,
+        prepared: &PreparedFetch,
+        connected: &Connected<'_>,
+        given: &[u8],
+    ) -> Option<Reuse> {
+        // Not only what is sent counts, but whatever the mapping reads of the client's headers.
+        let mut headers = HeaderMap::new();
+        for name in connected.connector.forwarded_headers() {
+            let Ok(name) = http::HeaderName::try_from(name) else { continue };
+            for value in self.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let url = connected.base_url.unwrap_or(&connected.connector.source.base_url);
+        self.reuse(fetch, prepared, url, given, &headers)
     }
 }

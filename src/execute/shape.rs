@@ -24,8 +24,10 @@ use crate::supergraph::policy::{Fallback, FallbackReport};
 pub(crate) struct Shaping<'s> {
     /// The answers.
     pub(crate) view: View<'s>,
-    /// All types of the graph, to tell a hidden type from an unknown one.
+    /// All types of the graph.
     pub(crate) schema: &'s Schema,
+    /// Those that clients see: the others are null silently.
+    pub(crate) api: &'s Schema,
     /// What the gateway itself answered, by response key: JSON texts.
     pub(crate) introspection: &'s HashMap<Name, Vec<u8>>,
     /// Bytes of `data`, at the most.
@@ -47,7 +49,7 @@ pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
     let start = writer.out.len();
     match writer.root() {
         Ok(()) => {}
-        Err(Stop::Null) => {
+        Err(Stop::Null | Stop::Hidden) => {
             writer.out.truncate(start);
             writer.out.extend_from_slice(b"null");
         }
@@ -70,6 +72,8 @@ pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
 enum Stop {
     /// It is null where null may not be; told already.
     Null,
+    /// It is of a type that clients do not see: null, which is not told where null may be.
+    Hidden,
     /// The response becomes too large.
     Size,
 }
@@ -112,13 +116,11 @@ impl<'s> Writer<'s> {
             }
         };
         let Some(name) = projection.possible.iter().find(|name| name.as_bytes() == typename) else {
-            // A type that the API hides is null silently, one that cannot stand here is an error.
-            let is_hidden = std::str::from_utf8(typename).is_ok_and(|name| self.is_hidden(name));
-            if !is_hidden {
+            if !self.is_hidden(typename) {
                 self.told.own("An object is of an impossible type.", Some(Code::InvalidResponse), &self.path);
                 return Err(Stop::Null);
             }
-            return Err(Stop::Null);
+            return Err(Stop::Hidden);
         };
         let fields = branch(&projection.branches, name);
         self.out.push(b'{');
@@ -131,8 +133,11 @@ impl<'s> Writer<'s> {
         Ok(())
     }
 
-    fn is_hidden(&self, name: &str) -> bool {
-        self.shaping.schema.types.contains_key(name)
+    /// Whether it is a type of the graph that clients do not see.
+    fn is_hidden(&self, typename: &[u8]) -> bool {
+        std::str::from_utf8(typename).is_ok_and(|name| {
+            self.shaping.schema.types.contains_key(name) && !self.shaping.api.types.contains_key(name)
+        })
     }
 
     fn start_field(&mut self, index: usize, field: &'s ProjectionField) {
@@ -247,6 +252,14 @@ impl<'s> Writer<'s> {
         self.null(ty)
     }
 
+    /// An object of a type that clients do not see.
+    fn hidden(&mut self, field: &ProjectionField, ty: &Type) -> Result<(), Stop> {
+        match ty.is_non_null() {
+            true => self.unexplained_null(field, ty),
+            false => Err(Stop::Null),
+        }
+    }
+
     /// Writes what `write` writes, or null where that is null and `ty` allows it.
     fn catching(&mut self, ty: &Type, write: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
         let (out, path) = (self.out.len(), self.path.len());
@@ -305,7 +318,10 @@ impl<'s> Writer<'s> {
                     let frame = writer.records.len();
                     let position = writer.view.position(object.position);
                     writer.view.records(position, &writer.found[start..], &mut writer.records);
-                    writer.object(object, frame)
+                    match writer.object(object, frame) {
+                        Err(Stop::Hidden) => writer.hidden(field, ty),
+                        written => written,
+                    }
                 }),
                 None => self.unexplained_null(field, ty),
             },
