@@ -267,7 +267,7 @@ fn videos(random: &mut Random) -> Vec<Video> {
                 kind,
                 synopsis,
                 year,
-                maturity: random.pick(&[Maturity::All, Maturity::Teen, Maturity::Teen, Maturity::Mature]),
+                maturity: maturity(&genres),
                 runtime_minutes: (kind == VideoKind::Movie).then(|| random.between(78, 165)),
                 genres,
                 similar: similar(random, index),
@@ -320,6 +320,17 @@ fn genres(random: &mut Random) -> Vec<Genre> {
         }
     }
     genres
+}
+
+fn maturity(genres: &[Genre]) -> Maturity {
+    let is_any = |some: &[Genre]| genres.iter().any(|genre| some.contains(genre));
+    if is_any(&[Genre::Crime, Genre::Horror]) {
+        Maturity::Mature
+    } else if is_any(&[Genre::Action, Genre::Drama, Genre::Thriller]) {
+        Maturity::Teen
+    } else {
+        Maturity::All
+    }
 }
 
 /// Four other videos.

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::stats::Stats;
 use super::{DemoError, Ports, Service};
 
-/// What `weft demo fault` can be told.
+/// Makes a running service slow, failing, hanging or talking rubbish
 #[derive(Clone, Debug, clap::Args)]
 pub struct FaultArgs {
     /// Which service

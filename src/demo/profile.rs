@@ -166,13 +166,11 @@ impl Household {
     }
 }
 
-/// The rating team's entity, to which this team adds the name of the one who rated.
+// The rating team's entity, to which this team adds a name. That team describes it: a doc comment would be a second description.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 struct Rating {
-    /// Who rated.
     profile_id: ID,
-    /// What was rated.
     video_id: ID,
 }
 
