@@ -88,7 +88,8 @@ pub(super) async fn start(config: &Config, parts: Parts) -> Result<Process, Fail
     let control = Arc::new(control);
     control.tell(&control.status().last);
     // Before anybody can be told that it is ready: whoever is told may send a signal at once.
-    let signals = Signals::listen().map_err(|error| Failure::Sentence(format!("cannot listen for signals: {error}")))?;
+    let signals =
+        Signals::listen().map_err(|error| Failure::Sentence(format!("cannot listen for signals: {error}")))?;
     let server = Server::bind(assemble::server(config), Arc::clone(&control)).await?;
     Ok(Process { server, control, signals, watch: config.watch })
 }

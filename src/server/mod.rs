@@ -276,7 +276,6 @@ fn compression(settings: &Settings) -> CompressionLayer<SizeAbove> {
 }
 
 /// What the panic said is for the log only, where the panic hook has put it.
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(_payload: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
     use axum::response::IntoResponse;
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", "something went wrong in the gateway")
