@@ -37,10 +37,22 @@ pub fn start(logging: &Logging) -> Result<(), FilterError> {
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error means that the process has a log already.
-    let _ = if json {
+    let started = if json {
         builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
         builder.with_ansi(terminal).with_target(false).compact().try_init()
     };
+    if started.is_ok() {
+        panics_are_logged();
+    }
     Ok(())
+}
+
+/// A panic costs one request, and is told as everything else is: a line for itself, in the form that was asked for.
+fn panics_are_logged() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(panic.message = message, panic.place = place, "a bug: something panicked");
+    }));
 }

@@ -27,6 +27,11 @@ pub(super) fn gateway(config: &Config) -> gateway::Settings {
         introspection: config.introspection,
         service_timeout: config.limits.service_timeout,
         forward_headers: gateway::ForwardHeaders { all: config.headers.clone(), by_service: headers.collect() },
+        connect_config: config
+            .services
+            .iter()
+            .filter_map(|(name, service)| Some((name.clone(), service.config.clone()?.into())))
+            .collect(),
         document_cache_max: plans,
         plan_cache_max: plans,
         response_bytes_max: config.limits.response_bytes,

@@ -96,6 +96,7 @@ pub(super) struct Service {
     pub(super) url: Option<Scalar>,
     pub(super) headers: Vec<Scalar>,
     pub(super) timeout: Option<Scalar>,
+    pub(super) config: Option<Spanned<serde_json::Map<String, serde_json::Value>>>,
 }
 
 /// Reads the file's text. The error has a place and, for an unknown key, the nearest known one.

@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Source, Span};
 use expand::ExpandError;
 use file::Scalar;
 use units::{ByteSize, Header, HttpUrl, Origin, Setting};
@@ -131,14 +132,16 @@ pub struct Limits {
 }
 
 /// Settings of one service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
     /// Replaces the address that the fragment gives.
     pub url: Option<String>,
     /// Headers of the client's request that are sent along, beside those that the fragment names.
     pub headers: Vec<http::HeaderName>,
-    /// Bounds each call that no `@timeout` bounds.
+    /// In the place of `@timeout` on the fragment's schema.
     pub timeout: Option<Duration>,
+    /// What its mappings see as `$config`.
+    pub config: Option<Map<String, Value>>,
 }
 
 /// What the command line gives: `None` leaves it to the variables, the file and the defaults.
@@ -274,7 +277,11 @@ impl Config {
             let headers: Vec<Header> = r.list(&format!("{key}_HEADERS"), Some(&service.headers)).unwrap_or_default();
             let timeout = r.optional(&format!("{key}_TIMEOUT"), &service.timeout);
             let headers = headers.into_iter().map(|header| header.0).collect();
-            services.insert(name.clone(), Service { url, headers, timeout });
+            let config = service.config.as_ref().map(|config| {
+                let span = r.source.as_ref().map(|source| file::span(&config.referenced, source));
+                config.value.iter().map(|(key, value)| (key.clone(), r.expanded(value, span.as_ref()))).collect()
+            });
+            services.insert(name.clone(), Service { url, headers, timeout, config });
         }
         let config = Self {
             listen: r.pick(flags.listen, "WEFT_LISTEN", &raw.listen, SocketAddr::from(([127, 0, 0, 1], 4000))),
@@ -372,31 +379,43 @@ impl Resolver<'_> {
 
     fn scalar<T: Setting>(&mut self, scalar: &Scalar) -> Option<T> {
         let span = self.source.as_ref().map(|source| file::span(&scalar.referenced, source));
-        let text = match expand::expand(&scalar.value, self.env) {
-            Ok(text) => text,
-            Err(error) => {
-                let diagnostic = match error {
-                    ExpandError::Unset(name) => {
-                        Diagnostic::error("CONFIG_VARIABLE", format!("the variable {name} is not set"))
-                            .help(format!("set it, or give a default: `${{{name}:-…}}`"))
-                    }
-                    ExpandError::Unclosed => Diagnostic::error("CONFIG_VARIABLE", "`${` without a closing `}`")
-                        .help("write `$${` for a literal `${`"),
-                    ExpandError::BadName(name) => {
-                        Diagnostic::error("CONFIG_VARIABLE", format!("`{name}` is not the name of a variable"))
-                            .help("the forms are `${NAME}` and `${NAME:-default}`")
-                    }
-                };
-                self.errors.push(diagnostic.at(span, ""));
-                return None;
-            }
-        };
+        let text = self.expand(&scalar.value, span.as_ref())?;
         let value = T::parse(text.trim());
         if value.is_none() {
             // The message never repeats the value, which a variable may have filled with a secret.
             self.errors.push(Diagnostic::error("CONFIG_VALUE", format!("this has to be {}", T::EXPECTED)).at(span, ""));
         }
         value
+    }
+
+    /// Texts are expanded, wherever they are; everything else stays as it was written. The parser bounds the depth.
+    fn expanded(&mut self, value: &Value, span: Option<&Span>) -> Value {
+        match value {
+            Value::String(text) => self.expand(text, span).map_or(Value::Null, Value::String),
+            Value::Array(items) => items.iter().map(|item| self.expanded(item, span)).collect(),
+            Value::Object(object) => {
+                Value::Object(object.iter().map(|(key, value)| (key.clone(), self.expanded(value, span))).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn expand(&mut self, text: &str, span: Option<&Span>) -> Option<String> {
+        let diagnostic = match expand::expand(text, self.env) {
+            Ok(text) => return Some(text),
+            Err(ExpandError::Unset(name)) => {
+                Diagnostic::error("CONFIG_VARIABLE", format!("the variable {name} is not set"))
+                    .help(format!("set it, or give a default: `${{{name}:-…}}`"))
+            }
+            Err(ExpandError::Unclosed) => Diagnostic::error("CONFIG_VARIABLE", "`${` without a closing `}`")
+                .help("write `$${` for a literal `${`"),
+            Err(ExpandError::BadName(name)) => {
+                Diagnostic::error("CONFIG_VARIABLE", format!("`{name}` is not the name of a variable"))
+                    .help("the forms are `${NAME}` and `${NAME:-default}`")
+            }
+        };
+        self.errors.push(diagnostic.at(span.cloned(), ""));
+        None
     }
 
     fn limits(&mut self, raw: &file::Limits) -> Limits {

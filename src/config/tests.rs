@@ -55,12 +55,14 @@ fn paths_of_the_file_are_relative_to_it_and_the_stronger_layer_picks_the_source(
 
 #[test]
 fn variables_fill_plain_and_quoted_scalars_of_every_type() {
-    let yaml = "services:\n  rating:\n    url: \"http://${HOST}:${PORT:-4103}\"\n    timeout: ${T:-300ms}\n    headers: [\"${H:-X-Profile-Id}\"]\n";
+    let yaml = "services:\n  rating:\n    url: \"http://${HOST}:${PORT:-4103}\"\n    timeout: ${T:-300ms}\n    headers: [\"${H:-X-Profile-Id}\"]\n    config: {key: '${HOST}', deep: [1, '${T:-x}']}\n";
     let config = load(yaml, &[("HOST", "rating.internal")], &Flags::default()).expect("valid");
     let rating = &config.services["rating"];
     assert_eq!(rating.url.as_deref(), Some("http://rating.internal:4103"));
     assert_eq!(rating.timeout, Some(Duration::from_millis(300)));
     assert_eq!(rating.headers, ["x-profile-id"]);
+    let service_config = serde_json::to_value(&rating.config).expect("JSON");
+    assert_eq!(service_config, serde_json::json!({"key": "rating.internal", "deep": [1, "x"]}));
     let config = load(yaml, &[("HOST", "h"), ("WEFT_SERVICES_RATING_URL", "http://other:1")], &Flags::default());
     assert_eq!(config.expect("valid").services["rating"].url.as_deref(), Some("http://other:1"));
 }
