@@ -37,6 +37,13 @@ impl<'a> Arguments<'a> {
         Self { entries, at: sources.span(value.location()), sources }
     }
 
+    /// Says where the directive is, when its value has no place of its own.
+    #[must_use]
+    pub fn or_place(mut self, place: Option<Span>) -> Self {
+        self.at = self.at.or(place);
+        self
+    }
+
     /// The whole directive's place.
     pub fn span(&self) -> Option<Span> {
         self.at.clone()

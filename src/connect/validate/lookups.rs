@@ -59,6 +59,10 @@ fn declared_key(context: &Context<'_>, field: &Field<'_>, lookup: &Lookup, out: 
         .flat_map(|argument| argument.from.paths())
         .map(|path| path.iter().map(Name::as_str).collect())
         .collect();
+    // A type without any key is told elsewhere.
+    if keys.is_empty() {
+        return;
+    }
     if keys.iter().any(|key| key_paths(key).is_some_and(|paths| paths == wanted)) {
         return;
     }

@@ -2,7 +2,8 @@
 //!
 //! In: a fragment's schema, as its author wrote it, and what its directives are called there. Out: diagnostics with
 //! places, inside the strings too. All rules run; a rule looks only at what could be read.
-//! Deliberately absent: other fragments; what GraphQL's own validation tells.
+//! Deliberately absent: other fragments; what GraphQL's own validation tells; which directives may stand where, and that
+//! every root field has a connector (rules of `compose`).
 
 use std::sync::Arc;
 

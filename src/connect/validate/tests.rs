@@ -151,24 +151,12 @@ fn dialect() {
     check(get, &format!("entity: true, {get}"), &[("ENTITY_NOT_SUPPORTED", "true")]);
     check("{$args.id}", "{$this.id}", &[("INVALID_URL", "$this")]);
     check("ids: $args.ids", "ids: $batch.id", &[("INVALID_QUERY_PARAMS", "$batch")]);
-    check(
-        "type Owner",
-        "type Owner @connect(source: \"v\", http: {GET: \"/x\"}, selection: \"name\")",
-        &[("CONNECT_ON_TYPE", "@connect(source: \"v\", http: {GET: \"/x\"}, selection: \"name\")")],
-    );
     let (_, shown) = findings(&SOUND.replacen("{$args.id}", "{$this.id}", 1));
     assert!(shown.contains("x.graphql:4:69") && shown.contains("@require"), "{shown}");
 }
 
 #[test]
-fn roots_and_nested_fields() {
-    check(
-        "type Video @",
-        "extend type Query { plain: Int }\ntype Video @",
-        &[("QUERY_FIELD_MISSING_CONNECT", "plain")],
-    );
-    check("type Video @", "type Mutation { act: Int }\ntype Video @", &[("MUTATION_FIELD_MISSING_CONNECT", "act")]);
-    check("type Video @", "type Subscription { tick: Int }\ntype Video @", &[("SUBSCRIPTION_IN_CONNECTORS", "tick")]);
+fn nested_fields() {
     let call = "@connect(source: \"v\", http: {GET: \"/x\"}, selection: \"$.n\")";
     check("type Owner {", &format!("type Owner {{ n: Int {call}"), &[("CONNECT_WITHOUT_REQUIRE", "n")]);
     check(
@@ -176,10 +164,13 @@ fn roots_and_nested_fields() {
         &format!("  title: String\n  two(id: ID! @require(field: \"id\")): Int {call} {call}"),
         &[("MULTIPLE_CONNECT", call), ("UNUSED_ARGUMENT", "id")],
     );
-    check("video(id: ID!)", "video(id: ID! @require(field: \"id\"))", &[("INVALID_REQUIRE", "id")]);
-    check("@require(field: \"id\")", "@require(field: \"[id]\")", &[("INVALID_REQUIRE", "\"[id]\"")]);
-    check("@require(field: \"id\")", "@require(field: \"id.\")", &[("INVALID_REQUIRE", "")]);
-    check("video(id: ID!)", "video(id: ID! @is(field: \"id\"))", &[("INVALID_LOOKUP", "id")]);
+    check(
+        "type Owner",
+        &format!("interface Named {{ name(a: Int): String {call} }}\ntype Owner"),
+        &[("CONNECT_ON_INTERFACE", call)],
+    );
+    check("@require(field: \"id\")", "@require(field: \"[id]\")", &[("REQUIRE_INVALID_FIELDS", "\"[id]\"")]);
+    check("@require(field: \"id\")", "@require(field: \"id.\")", &[("REQUIRE_INVALID_SYNTAX", "")]);
 }
 
 #[test]
