@@ -132,7 +132,7 @@ impl<'a> Places<'a> {
         self.facts(self.get(id)).is_some_and(|facts| facts.is_interface_object)
     }
 
-    /// A root type in a subgraph.
+    /// A type in a subgraph, of which nothing is at hand but what the subgraph can be asked for.
     pub(super) fn root(&mut self, subgraph: usize, ty: &Name) -> Option<PlaceId> {
         self.subgraph(subgraph).schema.types.get(ty)?;
         Some(self.add(Place { subgraph, ty: ty.clone(), mapped: None, provided: FieldSet::default() }))
@@ -304,6 +304,24 @@ impl<'a> Places<'a> {
                 };
                 for ty in concrete {
                     found.entry(ty).or_default().push((subgraph, index));
+                }
+            }
+        }
+        found
+    }
+
+    /// Fields of objects that a connector fetches alone: type and field → the places of that type.
+    pub(super) fn connected(&mut self) -> HashMap<(Name, Name), Vec<PlaceId>> {
+        let mut found: HashMap<(Name, Name), Vec<PlaceId>> = HashMap::default();
+        for (index, subgraph) in self.supergraph.subgraphs.iter().enumerate() {
+            for connector in &subgraph.connectors {
+                let facts =
+                    subgraph.types.get(&connector.type_name).and_then(|ty| ty.fields.get(&connector.field_name));
+                if facts.is_some_and(|facts| facts.connector.is_some())
+                    && let Some(place) = self.root(index, &connector.type_name)
+                {
+                    let coordinate = (connector.type_name.clone(), connector.field_name.clone());
+                    found.entry(coordinate).or_default().push(place);
                 }
             }
         }

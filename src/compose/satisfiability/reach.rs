@@ -42,6 +42,8 @@ pub(super) struct Reach<'a> {
     supergraph: &'a Supergraph,
     places: Places<'a>,
     doors: HashMap<Name, Rc<Doors>>,
+    /// Fields with a connector of their own need no entry into their subgraph: type and field → the places of that type there.
+    connected: HashMap<(Name, Name), Vec<PlaceId>>,
     known: HashMap<(Name, Vec<PlaceId>), Reached>,
     /// What is being computed: asked again meanwhile, only the places themselves count.
     underway: HashSet<(Name, Vec<PlaceId>)>,
@@ -79,10 +81,12 @@ impl<'a> Reach<'a> {
             }
             doors.insert(ty, Rc::new(of_type));
         }
+        let connected = places.connected();
         Self {
             supergraph,
             places,
             doors,
+            connected,
             known: HashMap::default(),
             underway: HashSet::default(),
             requiring: Vec::new(),
@@ -196,12 +200,15 @@ impl<'a> Reach<'a> {
         can
     }
 
-    /// The places that may have a field: those at hand, then those behind open doors.
+    /// The places that may have a field: those at hand, those behind open doors, and where a connector fetches it alone.
     fn having(&self, ty: &Name, reached: &Reached, field: &Name) -> Vec<PlaceId> {
         let mut places = reached.base.clone();
         if let Some(doors) = self.doors.get(ty) {
             let behind = doors.by_field.get(field).into_iter().flatten();
             places.extend(behind.filter(|(door, _)| reached.open[*door]).map(|(_, place)| *place));
+        }
+        if !self.connected.is_empty() {
+            places.extend(self.connected.get(&(ty.clone(), field.clone())).into_iter().flatten());
         }
         places
     }
