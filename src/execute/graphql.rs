@@ -101,21 +101,20 @@ pub(crate) struct Entities<'e> {
     pub(crate) endpoint: &'e Endpoint,
     pub(crate) head: &'e [u8],
     pub(crate) variables: &'e [u8],
-    pub(crate) inputs: usize,
+    /// The variable in which each input's representations are sent.
+    pub(crate) inputs: &'e [&'e str],
 }
 
-/// The key of a representation: see [`Entities`]. Written before it.
-pub(crate) fn write_key_prefix(input: usize, inputs: usize, out: &mut Vec<u8>) {
-    if inputs > 1 {
-        out.extend_from_slice(input.to_string().as_bytes());
-        out.push(b':');
-    }
+/// What stands before a representation in its key, where there are several inputs: see [`Entities`].
+pub(crate) fn write_key_prefix(input: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(input.to_string().as_bytes());
+    out.push(b':');
 }
 
 impl Entities<'_> {
     /// The input of a key, and its representation.
     fn parse_key<'k>(&self, key: &'k [u8]) -> (usize, &'k [u8]) {
-        if self.inputs < 2 {
+        if self.inputs.len() < 2 {
             return (0, key);
         }
         let colon = key.iter().position(|byte| *byte == b':').unwrap_or(0);
@@ -124,12 +123,12 @@ impl Entities<'_> {
     }
 
     fn alias(&self, input: usize) -> Cow<'static, str> {
-        if self.inputs < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
+        if self.inputs.len() < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
     }
 
     /// The keys of each input, as indices.
     fn by_input(&self, keys: &[Bytes]) -> Vec<Vec<usize>> {
-        let mut by_input = vec![Vec::new(); self.inputs.max(1)];
+        let mut by_input = vec![Vec::new(); self.inputs.len().max(1)];
         for (index, key) in keys.iter().enumerate() {
             if let Some(keys) = by_input.get_mut(self.parse_key(key).0) {
                 keys.push(index);
@@ -149,11 +148,9 @@ impl Protocol for Entities<'_> {
             if input > 0 || !self.variables.is_empty() {
                 body.push(b',');
             }
-            if self.inputs < 2 {
-                body.extend_from_slice(b"\"representations\":[");
-            } else {
-                body.extend_from_slice(format!("\"r{input}\":[").as_bytes());
-            }
+            body.push(b'"');
+            body.extend_from_slice(self.inputs.get(input).map_or(b"", |variable| variable.as_bytes()));
+            body.extend_from_slice(b"\":[");
             for (position, key) in of_input.iter().enumerate() {
                 if position > 0 {
                     body.push(b',');

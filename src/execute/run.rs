@@ -215,9 +215,14 @@ impl<'r> State<'r> {
         inputs: &'r [EntityInput],
     ) -> Option<Load<'r>> {
         let running = self.running;
-        let inputs_len = inputs.len();
-        let gathered =
-            self.gather(&subgraph.name, inputs, |input, out| graphql::write_key_prefix(input, inputs_len, out))?;
+        let variable_names: Vec<&str> = inputs.iter().map(|input| input.variable.as_str()).collect();
+        let several = inputs.len() > 1;
+        let prefix = |input: usize, out: &mut Vec<u8>| {
+            if several {
+                graphql::write_key_prefix(input, out);
+            }
+        };
+        let gathered = self.gather(&subgraph.name, inputs, prefix)?;
         let endpoint = match running.endpoint(fetch, subgraph) {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -232,7 +237,7 @@ impl<'r> State<'r> {
                 endpoint: &endpoint,
                 head: &prepared.head,
                 variables: &variables,
-                inputs: inputs_len,
+                inputs: &variable_names,
             };
             let service = Arc::clone(&endpoint.service);
             let batch = Batch { service, keys: &gathered.keys, keys_max: None, reuse };
@@ -627,6 +632,9 @@ impl<'r> State<'r> {
 
     /// Reads a raw answer along its pick; where it does not stand as the pick would have it, the pick is evaluated.
     fn read_picked(&mut self, load: LoadId, text: &Bytes, of: &PreparedConnector) -> Result<Slot, Unread> {
+        if text[..] == b"null"[..] {
+            return self.read_connected(load, text, of, of.mapped, Mode::Shape);
+        }
         if let Some(raw) = of.raw {
             match self.read_connected(load, text, of, raw, Mode::Pick) {
                 Err(Unread::NotPicked) => {}

@@ -16,7 +16,9 @@ use super::json;
 use super::positions::{Found, NOWHERE, Typename, View, best, unquoted};
 use super::slots::{Range, Slot};
 use super::told::{Segment, Told};
-use crate::planner::plan::{Leaf, ObjectProjection, ProjectionBranch, ProjectionField, ProjectionValue};
+use crate::planner::plan::{
+    Leaf, ObjectProjection, ProjectionBranch, ProjectionField, ProjectionValue, TypenameSource,
+};
 use crate::supergraph::policy::{Fallback, FallbackReport};
 
 /// What the walk needs beside the answers.
@@ -104,6 +106,11 @@ impl<'s> Writer<'s> {
             return Err(Stop::Size);
         }
         let position = self.view.position(projection.position);
+        if matches!(&position.typename, TypenameSource::Slots(from) if from.is_empty()) {
+            // Nobody needs its type: whatever it is, the same is written.
+            let fields = projection.branches.first().map_or(&[][..], |branch| &branch.fields);
+            return self.fields(fields, frame, None);
+        }
         let typename = match self.view.typename(position, &self.records[frame..]) {
             Typename::Known(name) => name,
             Typename::Failed(failure) => {
@@ -122,11 +129,14 @@ impl<'s> Writer<'s> {
             }
             return Err(Stop::Hidden);
         };
-        let fields = branch(&projection.branches, name);
+        self.fields(branch(&projection.branches, name), frame, Some(name))
+    }
+
+    fn fields(&mut self, fields: &'s [ProjectionField], frame: usize, typename: Option<&Name>) -> Result<(), Stop> {
         self.out.push(b'{');
         for (index, field) in fields.iter().enumerate() {
             self.start_field(index, field);
-            self.field(field, frame, name)?;
+            self.field(field, frame, typename)?;
             self.path.pop();
         }
         self.out.push(b'}');
@@ -150,9 +160,10 @@ impl<'s> Writer<'s> {
         self.path.push(Segment::Key(&field.response_key));
     }
 
-    fn field(&mut self, field: &'s ProjectionField, frame: usize, typename: &Name) -> Result<(), Stop> {
+    fn field(&mut self, field: &'s ProjectionField, frame: usize, typename: Option<&Name>) -> Result<(), Stop> {
         match &field.value {
             ProjectionValue::Typename => {
+                let Some(typename) = typename else { return self.unexplained_null(field, &field.ty) };
                 self.out.push(b'"');
                 self.out.extend_from_slice(typename.as_bytes());
                 self.out.push(b'"');

@@ -41,6 +41,7 @@ fn users_plan() -> Plan {
         link: at(0, 5),
         representation: by_id(RepresentationTypename::Fixed(name("User")), at(0, 0)),
         shape: ShapeId(2),
+        variable: "representations".into(),
     };
     let fetches = vec![
         fetch(0, &[], Call::Root { operation: operation("{users{id name role age any}}"), shape: ShapeId(0) }),

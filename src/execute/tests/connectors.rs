@@ -188,6 +188,7 @@ fn batch_plan(graph: &Supergraph) -> Plan {
             link: at(0, 4),
             representation: key(&[("hall", 0), ("number", 1)]),
             shape: ShapeId(3),
+            variable: String::new(),
         },
     };
     let entity = shape(
@@ -265,6 +266,7 @@ async fn single_lookups_and_missing_entities() {
             link: at(0, 4),
             representation: key(&[("hall", 0), ("number", 1)]),
             shape: ShapeId(3),
+            variable: String::new(),
         },
     };
     let entity = shape(1, vec![field("stars", 0, 0, ShapeValue::Leaf(Leaf::Int))]);
@@ -301,6 +303,7 @@ async fn a_connected_field_calls_once_for_equal_objects() {
             link: at(0, 4),
             representation: key(&[("number", 1)]),
             shape: ShapeId(3),
+            variable: String::new(),
         },
     };
     let record = shape(1, vec![field("note", 0, 0, ShapeValue::Leaf(Leaf::String))]);
