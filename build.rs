@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
@@ -23,7 +24,10 @@ fn embed_playground() -> io::Result<()> {
     let dist = Path::new("playground/dist");
     // Cargo runs this again on every build while a watched path is missing, and would compile everything again each
     // time. An empty folder, which git ignores, is noticed when it is filled. Where it cannot be made, nothing is lost.
-    let _ = fs::create_dir_all(dist);
+    if !dist.exists() && fs::create_dir_all(dist).is_ok() {
+        // Younger than this run it would count as changed, and everything would be compiled once more.
+        let _ = fs::File::open(dist).and_then(|folder| folder.set_modified(SystemTime::UNIX_EPOCH));
+    }
     println!("cargo::rerun-if-changed={}", dist.display());
 
     let mut files = Vec::new();

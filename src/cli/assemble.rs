@@ -22,7 +22,7 @@ pub(super) fn services(config: &Config) -> Services {
 
 pub(super) fn gateway(config: &Config) -> gateway::Settings {
     let headers = config.services.iter().map(|(name, service)| (name.clone(), service.headers.clone()));
-    let plans = u64::try_from(config.limits.plans).unwrap_or(u64::MAX);
+    let plans = u64::try_from(config.limits.plan_bytes).unwrap_or(u64::MAX);
     gateway::Settings {
         introspection: config.introspection,
         service_timeout: config.limits.service_timeout,
