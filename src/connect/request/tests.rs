@@ -1,5 +1,6 @@
 //! What travels, and above all what a value cannot do to it.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -207,5 +208,21 @@ fn bodies() {
     ];
     for (http, args, expected, kind) in cases {
         assert_eq!(body(&http, args), (expected.to_owned(), kind.clone()), "{http}");
+    }
+}
+
+proptest! {
+    /// Whatever a value is, the URL keeps the shape that the author gave it, or no request is made.
+    #[test]
+    fn no_value_changes_the_shape_of_a_url(value in prop_oneof!["\\PC{0,12}", "[./%?#&=\\\\e2\r\n]{0,8}"]) {
+        if let Ok(url) = url(r#"GET: "/v/{$args.a}/w?q={$args.a}&r=1""#, json!({"a": value})) {
+            let inner = url.strip_prefix("http://h/api/v/").unwrap().strip_suffix("&r=1").unwrap();
+            let (segment, query) = inner.split_once("/w?q=").unwrap();
+            prop_assert_eq!(segment, query);
+            prop_assert!(!matches!(segment, "" | "." | ".."));
+            prop_assert!(segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{}", segment);
+            let parsed: http::Uri = url.parse().unwrap();
+            prop_assert_eq!(parsed.path().split('/').count(), 5);
+        }
     }
 }

@@ -87,7 +87,7 @@ impl Reader<'_> {
                 continue;
             }
             let place = self.place_of(carried);
-            let (source, diagnostics) = read_source(&Arguments::of_value(&carried.args, &self.sources).or_place(place));
+            let (source, diagnostics) = read_source(&Arguments::of_value(&carried.args, self.sources).or_place(place));
             self.diagnostics.extend(diagnostics);
             let Some(source) = source.map(Arc::new) else { continue };
             for graph in &carried.graphs {
@@ -169,7 +169,7 @@ impl Reader<'_> {
             self.error("UNSUPPORTED", message, second.location);
         }
         let place = self.place_of(carried);
-        let arguments = Arguments::of_value(&carried.args, &self.sources).or_place(place);
+        let arguments = Arguments::of_value(&carried.args, self.sources).or_place(place);
         let sources = sources.map(Vec::as_slice).unwrap_or_default();
         let (connector, diagnostics) = read_connector(&arguments, type_name, field_name, sources);
         self.diagnostics.extend(diagnostics);
