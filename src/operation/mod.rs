@@ -27,6 +27,7 @@ pub use apollo_compiler::ast::OperationType;
 pub use document::{Document, DocumentOperation};
 pub use limits::Limits;
 pub use normalize::normalize;
+pub(crate) use normalize::{possible_types, value_variables};
 pub use variables::{Variables, coerce_variables};
 
 /// Why a request has no `data`: the text, the operation's name, its variables, or a limit.

@@ -155,6 +155,8 @@ pub enum TypenameSource {
 pub struct Fetch {
     /// Whom to ask.
     pub subgraph: SubgraphId,
+    /// The service's name, and for a connector what it asks for: `rating`, `rating POST /ratings/batch`. For people.
+    pub title: String,
     /// What must have been answered (or have failed) before.
     pub after: Vec<FetchId>,
     /// What to ask.
