@@ -2,6 +2,7 @@
 //!
 //! See ARCHITECTURE.md for the rooms and the rules between them.
 
+pub mod compose;
 pub mod connect;
 pub mod diagnostic;
 pub(crate) mod execute;

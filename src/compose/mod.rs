@@ -1,0 +1,97 @@
+//! Composes schema fragments into one graph.
+//!
+//! In: the fragments' texts. Out: [`Supergraph`], or diagnostics; with a graph, the diagnostics are hints.
+//! Every rule's findings are told at once; a later stage runs only on what the earlier ones found sound.
+//! Deliberately absent: I/O, configuration, planning.
+//!
+//! # The document in between
+//!
+//! Fragments merge into a standard supergraph document (join spec v0.5), which goes through the same reader as a
+//! supergraph file. What the join spec has no words for travels as `@join__directive(graphs:, name:, args:)`, on the
+//! element that the author wrote it on:
+//!
+//! | `name` | on | `args` |
+//! |---|---|---|
+//! | `link` | schema | `{url: "https://specs.weft.graph/fragment/v1.0"}`, for all graphs that use one of the others |
+//! | `source` | schema | as written |
+//! | `connect` | field | as written |
+//! | `lookup`, `internal` | field | none |
+//! | `is` | field | `{argument: "ids", field: "[id]"}`: the argument that it was written on, and its own |
+//! | `require` | field | `{argument: "videoIds", field: "ratedVideoIds"}`, as for `is` |
+//! | `fallback` | field | as written |
+//! | `timeout` | schema, object, field | as written |
+//! | `cacheControl` | object, interface, field | as written; one on a union is moved to the fields that return it |
+//!
+//! `is` is always there for each argument of a lookup that is bound from the key, also where the author left it to the
+//! default. An `@internal` field and a `@require` argument are `@inaccessible` in the document. A fragment without an
+//! address has `url: ""` in its `@join__graph`.
+
+mod directives;
+mod facts;
+mod graphs;
+mod links;
+mod lookups;
+mod merge;
+mod place;
+mod rules;
+mod satisfiability;
+mod selection;
+mod subgraph;
+mod upgrade;
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Severity, Source, Sources};
+use crate::supergraph::{Supergraph, read};
+
+/// One team's schema fragment.
+#[derive(Clone, Debug)]
+pub struct Fragment {
+    /// The fragment's name: its file's stem, and the service's name everywhere else.
+    pub name: String,
+    /// Its text, under the name that diagnostics show.
+    pub source: Arc<Source>,
+    /// Where the service answers, if that is known from outside; wins over `@service(url:)`.
+    pub url: Option<String>,
+}
+
+/// Composes fragments into one graph.
+///
+/// `None` exactly when a diagnostic is an error.
+pub fn compose(fragments: &[Fragment]) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let mut out = Vec::new();
+    let supergraph = stages(fragments, &mut out);
+    // Errors first, each kind in the order of the fragments.
+    out.sort_by_key(|d| std::cmp::Reverse(d.severity));
+    (supergraph, out)
+}
+
+fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergraph> {
+    let mut sources = Sources::default();
+    let graphs = graphs::name(fragments, out);
+    let mut subgraphs = Vec::with_capacity(fragments.len());
+    for (fragment, graph) in fragments.iter().zip(graphs) {
+        subgraphs.extend(subgraph::read(fragment, graph, &mut sources, out));
+    }
+    // Without one of the fragments, what is wrong with the others could not be told from what only seems to be.
+    if has_errors(out) {
+        return None;
+    }
+    lookups::rename_collisions(&mut subgraphs);
+    upgrade::upgrade(&mut subgraphs, out);
+    rules::check_fragments(&subgraphs, out);
+    let document = merge::merge(&subgraphs, out)?;
+    rules::check_graph(&subgraphs, &document, out);
+    if has_errors(out) {
+        return None;
+    }
+    let (supergraph, found) = read::from_document(&document, &sources);
+    out.extend(found);
+    let supergraph = supergraph?;
+    satisfiability::check(&supergraph, &subgraphs, out);
+    (!has_errors(out)).then_some(supergraph)
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity == Severity::Error)
+}

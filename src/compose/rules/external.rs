@@ -1,0 +1,42 @@
+//! `@external`: only on what a key, `@requires`, `@provides` or an interface needs, and never on an interface's own fields.
+
+use apollo_compiler::schema::ExtendedType;
+
+use crate::compose::directives::Known;
+use crate::compose::subgraph::{Subgraph, fields_of};
+use crate::diagnostic::Diagnostic;
+
+pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
+    let facts = &subgraph.facts;
+    for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| !ty.is_built_in()) {
+        for (field_name, field) in fields_of(ty).into_iter().flatten() {
+            let Some(applied) = subgraph.first(&field.directives, Known::External) else { continue };
+            if ty.is_interface() {
+                let message = format!("`{name}.{field_name}` is a field of an interface, and `@external`.");
+                out.push(
+                    Diagnostic::error("EXTERNAL_ON_INTERFACE", message)
+                        .at(subgraph.at(applied), "")
+                        .help("Mark the fields of the implementations instead."),
+                );
+                continue;
+            }
+            let coordinate = (name.clone(), field_name.clone());
+            let selected =
+                [&facts.key_fields, &facts.provided, &facts.required].iter().any(|set| set.contains(&coordinate));
+            if selected || is_asked_by_interface(subgraph, ty, field_name) {
+                continue;
+            }
+            let message = format!("`{name}.{field_name}` is `@external`, and nothing in this fragment uses it.");
+            out.push(
+                Diagnostic::error("EXTERNAL_UNUSED", message)
+                    .at(subgraph.at(applied), "")
+                    .help("Remove the field, or name it in a `@key`, `@requires` or `@provides`."),
+            );
+        }
+    }
+}
+
+fn is_asked_by_interface(subgraph: &Subgraph, ty: &ExtendedType, field: &str) -> bool {
+    let interfaces = ty.as_object().map(|t| &t.implements_interfaces);
+    interfaces.into_iter().flatten().any(|i| subgraph.fields(i).is_some_and(|fields| fields.contains_key(field)))
+}

@@ -1,0 +1,36 @@
+//! Every implementation has, in the graph, what the graph's interface promises.
+
+use apollo_compiler::Schema;
+use apollo_compiler::schema::ExtendedType;
+
+use crate::compose::subgraph::Subgraph;
+use crate::diagnostic::Diagnostic;
+
+pub(super) fn check(subgraphs: &[Subgraph], document: &Schema, out: &mut Vec<Diagnostic>) {
+    for (name, ty) in &document.types {
+        let (interfaces, fields) = match ty {
+            ExtendedType::Object(t) => (&t.implements_interfaces, &t.fields),
+            ExtendedType::Interface(t) => (&t.implements_interfaces, &t.fields),
+            _ => continue,
+        };
+        for interface in interfaces {
+            let Some(promised) = document.get_interface(interface) else { continue };
+            for field in promised.fields.keys().filter(|field| !fields.contains_key(*field)) {
+                let message = format!(
+                    "`{interface}.{field}` is a field of the interface, and `{name}`, which implements it, lacks it."
+                );
+                let mut error = Diagnostic::error("INTERFACE_FIELD_NO_IMPLEM", message);
+                for subgraph in subgraphs {
+                    let own = subgraph.fields(interface).and_then(|fields| fields.get(field));
+                    let implements = subgraph.facts.implementers.get(&interface.name).is_some_and(|i| i.contains(name));
+                    if let Some(own) = own {
+                        error = error.at(subgraph.at_name(&own.name), "promised here");
+                    } else if implements && let Some(ty) = subgraph.schema.types.get(name) {
+                        error = error.at(subgraph.at_name(ty.name()), "implements it here");
+                    }
+                }
+                out.push(error.help(format!("Add the field to `{name}` in a fragment that can resolve it.")));
+            }
+        }
+    }
+}
