@@ -12,7 +12,7 @@ use super::graphql;
 use super::layout::{Layout, NodeId};
 use crate::connect::{Connector, Pick};
 use crate::planner::Plan;
-use crate::planner::plan::{Call, Fetch, FetchId, KeyMatch, Shape, ShapeId, ShapeValue, SlotId};
+use crate::planner::plan::{Call, Fetch, FetchId, KeyMatch, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId};
 use crate::supergraph::field_set::FieldSetItem;
 use crate::supergraph::{ConnectorId, FieldSet, Subgraph, SubgraphId, Supergraph};
 
@@ -68,6 +68,12 @@ impl Prepared {
             }
         }
         Prepared { plan, layout, fetches }
+    }
+
+    /// Whether the operation asks for `__schema` or `__type`.
+    pub(crate) fn introspects(&self) -> bool {
+        let fields = self.plan.projection.branches.iter().flat_map(|branch| &branch.fields);
+        fields.into_iter().any(|field| matches!(field.value, ProjectionValue::Introspection))
     }
 
     pub(crate) fn fetch(&self, id: FetchId) -> (&Fetch, &PreparedFetch) {

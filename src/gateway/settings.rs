@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::{operation, planner};
+
 /// Limits and choices of the gateway.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -16,10 +18,12 @@ pub struct Settings {
     pub forward_headers: ForwardHeaders,
     /// `$config` of the connectors, by fragment: an object each.
     pub connect_config: BTreeMap<String, serde_json::Value>,
-    /// Parsed documents that a snapshot keeps.
-    pub document_cache_max: u64,
-    /// Plans that a snapshot keeps.
-    pub plan_cache_max: u64,
+    /// The largest operation that is accepted.
+    pub limits: operation::Limits,
+    /// What planning one operation may cost.
+    pub planning: planner::Budget,
+    /// Parsed documents, and plans, that a snapshot keeps: bytes of their operations' texts, for each of the two.
+    pub cached_text_bytes_max: u64,
     /// Values that the services' answers to one request may hold, 16 bytes each.
     pub values_max: usize,
     /// Bytes of one response.
@@ -42,8 +46,9 @@ impl Default for Settings {
             service_timeout: Duration::from_secs(30),
             forward_headers: ForwardHeaders::default(),
             connect_config: BTreeMap::new(),
-            document_cache_max: 1_000,
-            plan_cache_max: 1_000,
+            limits: operation::Limits::default(),
+            planning: planner::Budget::default(),
+            cached_text_bytes_max: 4 << 20,
             values_max: 8_000_000,
             response_bytes_max: 64 << 20,
         }

@@ -15,10 +15,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use weft_loaders::Loaders;
 
-use super::positions::View;
-use super::prepared::Prepared;
-use super::run::{self, Running};
-use super::shape::{self, Shaping};
+use super::{Execution, Prepared, execute};
 use crate::operation::{OperationType, Variables};
 use crate::planner::Plan;
 use crate::planner::plan::*;
@@ -164,7 +161,7 @@ pub(super) async fn respond_with(
 ) -> Value {
     let prepared = Prepared::new(plan, supergraph);
     let loaders = Loaders::new(weft_loaders::Settings::default());
-    let running = Running {
+    let text = execute(Execution {
         prepared: &prepared,
         supergraph,
         loaders: &loaders,
@@ -173,17 +170,12 @@ pub(super) async fn respond_with(
         deadline: Instant::now() + Duration::from_secs(10),
         timeout: Duration::from_secs(5),
         values_max: 100_000,
+        response_bytes_max: 1 << 20,
         forwarded: &|_| Vec::new(),
         config: &|_| &Value::Null,
-    };
-    let answered = run::run(running).await;
-    let text = shape::write(Shaping {
-        view: View { plan: &prepared.plan, arena: &answered.arena, roots: &answered.roots },
-        schema: &supergraph.schema,
-        api: &supergraph.api,
         introspection: &HashMap::new(),
-        bytes_max: 1 << 20,
-    });
+    })
+    .await;
     serde_json::from_slice(&text)
         .unwrap_or_else(|error| panic!("{error} in the response {}", String::from_utf8_lossy(&text)))
 }
