@@ -2,7 +2,7 @@
 
 use weft::config::Config;
 use weft::control::{SchemaSource, ServiceSettings, Services};
-use weft::{gateway, server};
+use weft::{gateway, operation, planner, server};
 
 pub(super) fn source(config: &Config) -> SchemaSource {
     match &config.supergraph {
@@ -22,19 +22,30 @@ pub(super) fn services(config: &Config) -> Services {
 
 pub(super) fn gateway(config: &Config) -> gateway::Settings {
     let headers = config.services.iter().map(|(name, service)| (name.clone(), service.headers.clone()));
-    let plans = u64::try_from(config.limits.plan_bytes).unwrap_or(u64::MAX);
+    let limits = &config.limits;
     gateway::Settings {
         introspection: config.introspection,
-        service_timeout: config.limits.service_timeout,
+        service_timeout: limits.service_timeout,
         forward_headers: gateway::ForwardHeaders { all: config.headers.clone(), by_service: headers.collect() },
         connect_config: config
             .services
             .iter()
             .filter_map(|(name, service)| Some((name.clone(), service.config.clone()?.into())))
             .collect(),
-        document_cache_max: plans,
-        plan_cache_max: plans,
-        response_bytes_max: config.limits.response_bytes,
+        limits: operation::Limits {
+            text_bytes: limits.operation_bytes,
+            tokens: limits.tokens,
+            recursion: limits.recursion,
+            depth: wide(limits.depth),
+            aliases: wide(limits.aliases),
+            root_fields: wide(limits.root_fields),
+            directives: wide(limits.directives),
+            fields: wide(limits.fields),
+            ..operation::Limits::default()
+        },
+        planning: planner::Budget { steps_max: wide(limits.planning_steps), ..planner::Budget::default() },
+        cached_text_bytes_max: wide(limits.plan_bytes),
+        response_bytes_max: limits.response_bytes,
         ..gateway::Settings::default()
     }
 }
@@ -47,7 +58,7 @@ pub(super) fn loaders(config: &Config) -> weft_loaders::Settings {
         idle_connections_max: limits.service_connections,
         idle_timeout: limits.service_idle_timeout,
         batch_keys_max: limits.batch_keys,
-        cache_bytes_max: u64::try_from(limits.cache_bytes).unwrap_or(u64::MAX),
+        cache_bytes_max: wide(limits.cache_bytes),
         ..weft_loaders::Settings::default()
     }
 }
@@ -70,4 +81,9 @@ pub(super) fn server(config: &Config) -> server::Settings {
         header_timeout: limits.header_timeout,
         shutdown_timeout: limits.shutdown_timeout,
     }
+}
+
+/// A size as the rooms count it.
+fn wide(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
 }
