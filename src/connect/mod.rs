@@ -2,8 +2,8 @@
 //!
 //! In: the arguments of those directives, as they stand in a fragment or in a supergraph's
 //! `@join__directive`. Out: [`Connector`], plain data with parsed mappings, and pure functions that
-//! turn arguments into a request ([`request`]) and an answer into the shape that the schema declares
-//! ([`response`]); and what [`validate`] finds wrong in a fragment.
+//! turn arguments into a request ([`request()`]) and an answer into the shape that the schema declares
+//! ([`response()`]); and what [`validate()`] finds wrong in a fragment.
 //! Deliberately absent: sockets, keys and planning.
 //! Source: the connectors specification v0.3 (names, arguments and mapping language); the GraphQL Composite
 //! Schemas draft (`@lookup`, `@is`, `@require`).

@@ -2,7 +2,7 @@
 //!
 //! In: the directive as it stands in a fragment, or the `args:` of a supergraph's `@join__directive`, and the texts that
 //! they were parsed from. Out: plain data, and diagnostics with places inside the author's strings. What needs the
-//! schema (arguments, types) is checked in [`validate`](super::validate).
+//! schema (arguments, types) is checked in [`validate`](mod@super::validate).
 
 use std::sync::Arc;
 

@@ -60,18 +60,18 @@ impl<'c> Checker<'c, '_> {
             (Some(ExtendedType::Object(_) | ExtendedType::Interface(_) | ExtendedType::Union(_)), shape) => {
                 self.composite(shape, type_name, place, at);
             }
-            (Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_)), MappingShape::Object(_)) => {
+            (Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_)), MappingShape::Object(members)) => {
                 let takes_objects = matches!(schema.types.get(type_name), Some(ExtendedType::Scalar(_)))
                     && !crate::connect::lookup::is_built_in_scalar(type_name);
                 if !takes_objects {
                     let message = format!("An object is selected where `{type_name}` is declared.");
-                    self.tell(
-                        "GROUP_SELECTION_IS_NOT_OBJECT",
-                        message,
-                        place,
-                        at,
-                        "Select a single value, without braces.",
-                    );
+                    let help = match members.as_slice() {
+                        [only] => {
+                            format!("A name makes an object; the value itself is `$.{}`, without braces.", only.name)
+                        }
+                        _ => "Select a single value, without braces.".to_owned(),
+                    };
+                    self.tell("GROUP_SELECTION_IS_NOT_OBJECT", message, place, at, help);
                 }
             }
             _ => {}

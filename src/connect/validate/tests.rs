@@ -235,6 +235,13 @@ fn selections() {
     check("  owner: Owner", again, &[("CIRCULAR_REFERENCE", "related")]);
 }
 
+/// The mistake that everybody makes once: a name makes an object, also where a scalar is declared.
+#[test]
+fn a_scalar_is_selected_by_its_path() {
+    check("\"$.score\"", "\"score\"", &[("GROUP_SELECTION_IS_NOT_OBJECT", "score")]);
+    assert!(findings(&SOUND.replacen("\"$.score\"", "\"score\"", 1)).1.contains("the value itself is `$.score`"));
+}
+
 #[test]
 fn abstract_types() {
     let sdl = |selection: &str| {
