@@ -61,7 +61,7 @@ pub(super) struct Solver<'a, 's> {
     pub(super) version: u32,
     pub(super) fronts: HashMap<(PosId, Sym, bool), (u32, Rc<[State]>)>,
     /// Jumps whose keys are being collected.
-    jumping: Vec<(PosId, SubgraphId, ResolverMode, u32)>,
+    jumping: Vec<(PosId, SubgraphId, ResolverMode, u32, Option<Sym>)>,
     queue: VecDeque<PosId>,
 }
 
@@ -806,10 +806,11 @@ impl<'a, 's> Solver<'a, 's> {
         self.tick(1)?;
         let graph = self.draft.graph;
         let resolver = &graph.resolvers(object)[index];
-        let attempt = (pos, resolver.subgraph, resolver.mode, resolver.index);
-        // With a requirement it is another fetch, which may well need this one first.
-        if requires.is_none() && self.jumping.contains(&attempt) {
-            return Err(self.dead_end(object, graph.typename));
+        // With a requirement it is another fetch, which may well need the one without first.
+        let required_by = requires.as_ref().map(|(field, _)| *field);
+        let attempt = (pos, resolver.subgraph, resolver.mode, resolver.index, required_by);
+        if self.jumping.contains(&attempt) {
+            return Err(self.dead_end(object, required_by.unwrap_or(graph.typename)));
         }
         if self.jumping.len() > JUMPS_MAX {
             return Err(Stop::Budget);
