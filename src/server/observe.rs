@@ -28,12 +28,13 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     drop(in_flight);
     let status = response.status();
     app.metrics.request_ended(status, elapsed);
+    let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     span.record("http.response.status_code", status.as_u16());
     let _entered = span.enter();
     if status.is_server_error() {
-        error!(status = status.as_u16(), duration_us = elapsed.as_micros(), "request failed");
+        error!(status = status.as_u16(), duration_us, "request failed");
     } else {
-        debug!(status = status.as_u16(), duration_us = elapsed.as_micros(), "request answered");
+        debug!(status = status.as_u16(), duration_us, "request answered");
     }
     response
 }
