@@ -161,6 +161,7 @@ impl<'a, 's> Solver<'a, 's> {
         while let Some(pos) = self.queue.pop_front() {
             self.position(pos)?;
         }
+        super::prune::idle_bases(&mut self.draft);
         Ok(())
     }
 
@@ -540,8 +541,8 @@ impl<'a, 's> Solver<'a, 's> {
         let contexts = self.draft.contexts(pos);
         let base = self.draft.pos(pos).base;
         self.tick(contexts.len() as u64)?;
-        let Need { field, types, is_composite, .. } = self.draft.need(need);
-        let (field, types) = (*field, types.clone());
+        let Need { types, is_composite, .. } = self.draft.need(need);
+        let types = types.clone();
         if *is_composite {
             return self.split_free(need, &contexts, done, open);
         }
@@ -551,7 +552,7 @@ impl<'a, 's> Solver<'a, 's> {
         for object in types.into_iter().filter(|object| !taken.contains(object)) {
             let best = contexts
                 .iter()
-                .filter(|ctx| self.draft.edge(**ctx, object, field).is_some())
+                .filter(|ctx| self.draft.edge_for(**ctx, object, need).is_some())
                 .min_by_key(|ctx| (Some(**ctx) != base, self.draft.step(**ctx), self.draft.ctx(**ctx).sel.is_none()));
             match best {
                 Some(ctx) => by_ctx.entry(*ctx).or_default().push(object),
@@ -587,7 +588,7 @@ impl<'a, 's> Solver<'a, 's> {
         let mut groups: IndexMap<(Vec<Option<NodeId>>, Option<(Sym, u32)>), Vec<Sym>> = IndexMap::default();
         for object in types.clone() {
             self.tick(contexts.len() as u64)?;
-            let targets = contexts.iter().map(|ctx| self.draft.edge(*ctx, object, field)?.target).collect();
+            let targets = contexts.iter().map(|ctx| self.draft.edge_for(*ctx, object, need)?.target).collect();
             let declared = graph.field_info(object, field).map(|info| (info.named, info.list_depth));
             groups.entry((targets, declared)).or_default().push(object);
         }
