@@ -23,6 +23,7 @@ use weft::supergraph::{Subgraph, Supergraph};
 #[derive(Debug)]
 pub(crate) struct Data {
     members: Map<String, Value>,
+    empty: Map<String, Value>,
 }
 
 /// Who serves the data.
@@ -44,7 +45,7 @@ pub(crate) struct Object<'d> {
 
 impl Data {
     pub(crate) fn new(members: Map<String, Value>) -> Data {
-        Data { members }
+        Data { members, empty: Map::new() }
     }
 
     fn entities(&self, type_name: &str) -> &[Value] {
@@ -82,8 +83,7 @@ impl<'d> Server<'d> {
             .map_err(|invalid| format!("{query}\n{}", invalid.errors))?;
         let operation = document.operations.get(None).map_err(|error| error.message().to_string())?;
         let root = operation.object_type().to_string();
-        let empty = const { &Map::new() };
-        let members = self.data.members.get(&root).and_then(Value::as_object).unwrap_or(empty);
+        let members = self.data.members.get(&root).and_then(Value::as_object).unwrap_or(&self.data.empty);
         let root = Object { server: *self, type_name: root, members, representation: None };
         let response = Execution::new(schema, &document)
             .raw_variable_values(variables)
