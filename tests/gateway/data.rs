@@ -165,12 +165,14 @@ impl<'d> Server<'d> {
             });
             names.map(|name| Some((name.clone(), representation.get(&name)?.clone()))).collect::<Option<Map<_, _>>>()
         })?;
+        let is_interface_object = subgraph.types.get(type_name).is_some_and(|of| of.is_interface_object);
         let mut types = vec![type_name];
-        if subgraph.types.get(type_name).is_some_and(|of| of.is_interface_object) {
+        if is_interface_object || self.schema.get_object(type_name).is_none() {
             types = self.data.members.keys().map(String::as_str).collect();
         }
-        let members = types.into_iter().find_map(|name| self.data.find(name, &wanted))?;
-        Some(Object { representation: Some(representation.clone()), ..self.object(type_name, type_name, members) })
+        let found = |name: &&str| Some((*name, self.data.find(name, &wanted)?));
+        let (concrete, members) = types.iter().find_map(found)?;
+        Some(Object { representation: Some(representation.clone()), ..self.object(concrete, type_name, members) })
     }
 }
 
