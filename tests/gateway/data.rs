@@ -170,8 +170,8 @@ impl<'d> Server<'d> {
         if is_interface_object || self.schema.get_object(type_name).is_none() {
             types = self.data.members.keys().map(String::as_str).collect();
         }
-        let found = |name: &&str| Some((*name, self.data.find(name, &wanted)?));
-        let (concrete, members) = types.iter().find_map(found)?;
+        let (concrete, members) =
+            types.iter().find_map(|name| self.data.find(name, &wanted).map(|members| (*name, members)))?;
         Some(Object { representation: Some(representation.clone()), ..self.object(concrete, type_name, members) })
     }
 }
