@@ -50,10 +50,24 @@ impl Endpoint {
     }
 }
 
+/// Headers that belong to one connection or to one body: never forwarded, whatever the configuration says.
+const NOT_FORWARDED: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The headers of a call to a GraphQL service: those of the client's that are forwarded, and what the body is.
 pub(crate) fn headers<'h>(client: &HeaderMap, forwarded: impl Iterator<Item = &'h HeaderName>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for name in forwarded {
+    for name in forwarded.filter(|name| !NOT_FORWARDED.contains(&name.as_str())) {
         for value in client.get_all(name) {
             headers.append(name.clone(), value.clone());
         }
@@ -231,13 +245,15 @@ impl Entities<'_> {
             return;
         }
         // What has no place of its own explains those entries that are null without a reason. It is told once at least.
+        let mut told = vec![false; unplaced.len()];
         for (input, of_input) in by_input.iter().enumerate() {
             for key in of_input {
                 let Ok(entry) = &mut entries[*key] else { continue };
-                let reason = unplaced.iter().find(|(of, _)| of.is_none_or(|of| of == input));
+                let reason = unplaced.iter().position(|(of, _)| of.is_none_or(|of| of == input));
                 match reason {
-                    Some((_, raw)) if entry.notes.is_empty() && entry.data[..] == b"null"[..] => {
-                        entry.notes.push(Note::below_entity_itself(raw));
+                    Some(reason) if entry.notes.is_empty() && entry.data[..] == b"null"[..] => {
+                        told[reason] = true;
+                        entry.notes.push(Note::below_entity_itself(unplaced[reason].1));
                     }
                     // The answer was not whole: nothing of it is kept.
                     _ => entry.notes.push(Note::nothing()),
@@ -245,7 +261,8 @@ impl Entities<'_> {
             }
         }
         if let Some(Ok(first)) = entries.iter_mut().find(|entry| entry.is_ok()) {
-            first.notes.extend(unplaced.iter().map(|(_, raw)| Note::unplaced(raw)));
+            let others = unplaced.iter().zip(&told).filter(|(_, told)| !**told);
+            first.notes.extend(others.map(|((_, raw), _)| Note::unplaced(raw)));
         }
     }
 }

@@ -48,11 +48,6 @@ impl<'a> Reader<'a> {
         Ok(Self { text, at })
     }
 
-    /// Where the next byte is.
-    pub(crate) fn offset(&self) -> usize {
-        self.at
-    }
-
     /// The bytes of a range.
     pub(crate) fn slice(&self, range: Range<usize>) -> &'a [u8] {
         &self.text[range]

@@ -12,7 +12,9 @@ use super::graphql;
 use super::layout::{Layout, NodeId};
 use crate::connect::{Connector, Pick};
 use crate::planner::Plan;
-use crate::planner::plan::{Call, Fetch, FetchId, KeyMatch, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId};
+use crate::planner::plan::{
+    Call, Fetch, FetchId, KeyMatch, ObjectProjection, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId,
+};
 use crate::supergraph::field_set::FieldSetItem;
 use crate::supergraph::{ConnectorId, FieldSet, Subgraph, SubgraphId, Supergraph};
 
@@ -76,6 +78,14 @@ impl Prepared {
         fields.into_iter().any(|field| matches!(field.value, ProjectionValue::Introspection))
     }
 
+    /// About how many bytes it takes in memory: what a cache weighs it by.
+    pub(crate) fn weight(&self) -> usize {
+        let Plan { fetches, shapes, positions, projection, .. } = &self.plan;
+        let texts: usize = self.fetches.iter().map(|fetch| 3 * fetch.head.len() + 1_024).sum();
+        let expected: usize = shapes.iter().map(|shape| shape.fields.len()).sum();
+        fetches.len() * 512 + texts + expected * 320 + positions.len() * 256 + fields(projection) * 256
+    }
+
     pub(crate) fn fetch(&self, id: FetchId) -> (&Fetch, &PreparedFetch) {
         (&self.plan.fetches[id.0 as usize], &self.fetches[id.0 as usize])
     }
@@ -83,6 +93,16 @@ impl Prepared {
     pub(crate) fn shape_slots(&self, id: ShapeId) -> u32 {
         self.plan.shapes[id.0 as usize].slots
     }
+}
+
+/// Fields of a projection, nested ones included.
+fn fields(projection: &ObjectProjection) -> usize {
+    let own = projection.branches.iter().flat_map(|branch| &branch.fields);
+    let inner = own.map(|field| match &field.value {
+        ProjectionValue::Object { object, .. } => 1 + fields(object),
+        _ => 1,
+    });
+    inner.sum()
 }
 
 fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Supergraph) -> PreparedFetch {

@@ -1,7 +1,6 @@
 //! One version of the graph, with everything that was derived from it: documents and plans are cached here, so that a
 //! stale plan cannot exist.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,42 +33,28 @@ pub struct Snapshot {
 pub(super) struct Parsed {
     /// Unique within the snapshot: stands for the text in a plan's key.
     id: u64,
-    text_len: u32,
     pub(super) document: Document,
 }
 
 /// What a plan depends on, beside the graph.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PlanKey {
     document: u64,
     operation: Option<Name>,
     /// The values of the variables that decide what is selected.
     conditions: Vec<bool>,
-    /// Not part of its identity.
-    text_len: u32,
-}
-
-impl PartialEq for PlanKey {
-    fn eq(&self, other: &Self) -> bool {
-        (self.document, &self.operation, &self.conditions) == (other.document, &other.operation, &other.conditions)
-    }
-}
-
-impl Eq for PlanKey {}
-
-impl Hash for PlanKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.document, &self.operation, &self.conditions).hash(state);
-    }
 }
 
 impl Snapshot {
     /// Derives everything from a supergraph.
     pub fn new(supergraph: Supergraph, settings: &Settings) -> Snapshot {
-        let bytes_max = settings.cached_text_bytes_max;
-        // What is parsed or planned grows with the text, which is what a client can choose.
-        let documents = Cache::builder().max_capacity(bytes_max).weigher(|_, parsed: &Arc<Parsed>| parsed.text_len);
-        let plans = Cache::builder().max_capacity(bytes_max).weigher(|key: &PlanKey, _| key.text_len);
+        // Weighed, not counted: a client chooses how large an operation is, and a short text can make a large plan.
+        let documents = Cache::builder()
+            .max_capacity(settings.document_cache_bytes_max)
+            .weigher(|text: &Arc<str>, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
+        let plans = Cache::builder()
+            .max_capacity(settings.plan_cache_bytes_max)
+            .weigher(|_, plan: &Arc<Prepared>| u32::try_from(plan.weight()).unwrap_or(u32::MAX));
         Snapshot {
             implementers: supergraph.api.implementers_map(),
             graph: planner::Graph::new(&supergraph),
@@ -120,7 +105,7 @@ impl Snapshot {
     fn parse_now(&self, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
         let document = Document::parse(text, &self.supergraph.api, &self.limits).map_err(request_errors)?;
         let id = self.next_document.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Parsed { id, text_len: u32::try_from(text.len()).unwrap_or(u32::MAX), document }))
+        Ok(Arc::new(Parsed { id, document }))
     }
 
     /// Normalizes and plans, or takes what was planned before.
@@ -135,7 +120,6 @@ impl Snapshot {
             document: parsed.id,
             operation: operation.definition.name.clone(),
             conditions: operation.condition_variables.iter().map(is_true).collect(),
-            text_len: parsed.text_len,
         };
         if let Some(plan) = self.plans.get(&key).await {
             return Ok(plan);
