@@ -1,7 +1,7 @@
 //! Whether every query that a client may write can be answered.
 //!
-//! In: the composed model. Out: one `SATISFIABILITY_ERROR` per field that cannot be resolved somewhere, with a query that
-//! leads there and why it fails, per fragment.
+//! In: the composed model. Out: a `SATISFIABILITY_ERROR` for fields that cannot be resolved somewhere, with a query that leads
+//! there and why it fails, per fragment. Fields of one type that fail for the same reasons are told together.
 //!
 //! A state is a concrete type together with the *places* where its objects can be had: (subgraph, type there, what of
 //! it). From there every subgraph can be entered whose key can be collected from the places that are known already
@@ -107,18 +107,19 @@ impl Search<'_> {
         if !self.reach.knows_typename(&ty, reached) {
             return self.tell_typename(step, &ty, reached);
         }
+        let mut unresolved: Vec<Name> = Vec::new();
         for field in visible.fields.keys() {
-            let next = self.reach.resolve(&ty, reached, field);
-            if next.is_none() {
-                self.tell(step, &ty, field, reached);
+            let Some(next) = self.reach.resolve(&ty, reached, field) else {
+                unresolved.push(field.clone());
                 continue;
-            }
-            for (concrete, base) in self.reach.by_concrete_type(&next.unwrap_or_default()) {
+            };
+            for (concrete, base) in self.reach.by_concrete_type(&next) {
                 // Objects of a hidden type are null for clients.
                 if self.supergraph.api.types.contains_key(&concrete) {
                     self.enter(Some(step), Some((ty.clone(), field.clone())), &concrete, base);
                 }
             }
         }
+        self.tell(step, &ty, unresolved, reached);
     }
 }

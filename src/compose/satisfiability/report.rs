@@ -1,6 +1,7 @@
-//! Says of a field that cannot be resolved how a client gets there, and what stands in the way.
+//! Says of fields that cannot be resolved how a client gets there, and what stands in the way.
 
 use apollo_compiler::Name;
+use apollo_compiler::collections::IndexMap;
 
 use super::Search;
 use super::reach::Reached;
@@ -8,32 +9,46 @@ use crate::compose::merge::list_of;
 use crate::diagnostic::Diagnostic;
 use crate::supergraph::Subgraph;
 
+/// Places that one diagnostic shows.
+const PLACES_MAX: usize = 5;
+
 impl Search<'_> {
-    /// Tells of a field that nobody can be asked for, once.
-    pub(super) fn tell(&mut self, step: usize, ty: &Name, field: &Name, reached: &Reached) {
-        if !self.told.insert((ty.clone(), field.clone())) {
+    /// Tells of fields of an object that nobody can be asked for, each once.
+    pub(super) fn tell(&mut self, step: usize, ty: &Name, mut fields: Vec<Name>, reached: &Reached) {
+        fields.retain(|field| self.told.insert((ty.clone(), field.clone())));
+        if fields.is_empty() {
             return;
         }
-        let query = self.query(step, ty, field);
-        let mut message = format!("`{ty}.{field}` cannot be resolved for `{query}`.");
         let at = self.reach.subgraphs(ty, reached);
         let known: Vec<String> = at.iter().map(|i| self.called(*i)).collect();
-        let mut error = Diagnostic::error("SATISFIABILITY_ERROR", "");
-        let mut any = false;
-        for index in 0..self.supergraph.subgraphs.len() {
-            let Some(reason) = self.reason(index, ty, field, &at, &known) else { continue };
-            any = true;
-            message.push_str(&format!(" {reason}"));
-            error = error.at(self.place(index, ty, field), "");
+        let mut by_reasons: IndexMap<Vec<(usize, String)>, Vec<Name>> = IndexMap::default();
+        for field in fields {
+            let all = 0..self.supergraph.subgraphs.len();
+            let reasons = all.filter_map(|i| Some((i, self.reason(i, ty, &field, &at, &known)?))).collect();
+            by_reasons.entry(reasons).or_default().push(field);
         }
-        if !any {
-            message.push_str(" No fragment resolves it for this type.");
+        for (reasons, fields) in by_reasons {
+            let Some(first) = fields.first() else { continue };
+            let query = self.query(step, ty, first);
+            let names: Vec<String> = fields.iter().map(|field| format!("`{ty}.{field}`")).collect();
+            let mut message = format!("{} cannot be resolved for `{query}`.", list_of(&names));
+            for (_, reason) in &reasons {
+                message.push(' ');
+                message.push_str(reason);
+            }
+            if reasons.is_empty() {
+                message.push_str(" No fragment resolves it for this type.");
+            }
+            let mut error = Diagnostic::error("SATISFIABILITY_ERROR", message);
+            let places = reasons.iter().flat_map(|(index, _)| fields.iter().map(|field| (*index, field)));
+            for (index, field) in places.take(PLACES_MAX) {
+                error = error.at(self.place(index, ty, field), "");
+            }
+            self.out.push(error.help(format!(
+                "Give `{ty}` a `@key` there with fields that can be had from {}, or move what is asked for to where the object comes from.",
+                list_of(&known)
+            )));
         }
-        error.message = message;
-        self.out.push(error.help(format!(
-            "Give `{ty}` a `@key` there whose fields {} knows, or move the field to where the object comes from.",
-            list_of(&known)
-        )));
     }
 
     /// Tells of an interface object whose concrete types cannot be learned.
@@ -70,7 +85,7 @@ impl Search<'_> {
         }
         if at.contains(&index) {
             if let Some(requires) = &facts.requires {
-                return Some(format!("{name} resolves it, but needs `{requires}`, which cannot be had here."));
+                return Some(format!("{name} has it, but needs `{requires}`, which cannot be had here."));
             }
             if facts.external {
                 return None;
@@ -82,12 +97,10 @@ impl Search<'_> {
         }
         let keys = self.reach.keys_into(ty, index);
         if keys.is_empty() {
-            return Some(format!(
-                "{name} resolves it, but cannot be asked for a `{ty}`: it has no key or lookup for it."
-            ));
+            return Some(format!("{name} has it, but cannot be asked for a `{ty}`: it has no key or lookup for it."));
         }
         let keys: Vec<String> = keys.iter().map(|key| format!("\"{key}\"")).collect();
-        Some(format!("{name} resolves it, but its key {} cannot be had from {}.", list_of(&keys), list_of(known)))
+        Some(format!("{name} has it, but its key {} cannot be had from {}.", list_of(&keys), list_of(known)))
     }
 
     /// The names under which a subgraph may know a concrete type: its own, or those of interface objects.
