@@ -52,7 +52,9 @@ pub struct Subgraph {
     /// GraphQL, or HTTP/JSON by connectors.
     pub kind: SubgraphKind,
     /// The subgraph's own view: the types, fields, arguments, interfaces, union members and enum values
-    /// that it defines, `@external` fields included. A downstream operation must validate against it.
+    /// that it defines, `@external` fields included. A downstream operation must validate against it, so a GraphQL
+    /// subgraph with entities also has `_entities` on its query type here (and not in `types`). Need not be valid by
+    /// the letter: use `Valid::assume_valid_ref` on it.
     pub schema: Schema,
     /// Federation facts of each object and interface type that the subgraph defines.
     pub types: IndexMap<Name, SubgraphType>,
@@ -91,7 +93,8 @@ pub struct SubgraphType {
 pub struct EntityKey {
     /// The fields that identify an entity.
     pub fields: FieldSet,
-    /// Whether the subgraph can be entered by it (`resolvable: false` only lets one leave).
+    /// Whether the subgraph can be entered by it (`resolvable: false` only lets one leave). An HTTP/JSON subgraph
+    /// can be entered by the keys that a lookup binds.
     pub resolvable: bool,
 }
 
@@ -101,7 +104,8 @@ pub struct SubgraphField {
     /// Declared, but not resolved here, other than where a `@provides` path leads to it.
     /// Federation 1 key fields of extensions, which are readable, have `external: false`.
     pub external: bool,
-    /// Fields of the same object that must be sent along (`@requires`, or all of `required_arguments`).
+    /// Fields of the same object that must be sent along (`@requires`, or all of `required_arguments`). For `@requires`
+    /// they are in the subgraph's view, as external ones; for `required_arguments` they need not be.
     pub requires: Option<FieldSet>,
     /// `@require` arguments of a connected field, which the API does not have.
     pub required_arguments: Vec<RequiredArgument>,

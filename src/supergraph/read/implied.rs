@@ -12,7 +12,7 @@ use apollo_compiler::{Name, Node, Schema};
 use super::Reader;
 use super::joins::TypeJoins;
 use super::views::View;
-use crate::supergraph::{FieldSet, FieldSetItem, SubgraphField, SubgraphType};
+use crate::supergraph::{FieldSet, FieldSetItem, SubgraphField, SubgraphId, SubgraphType};
 
 /// What a field set is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,17 @@ impl Reader<'_> {
         merged: &Schema,
         joins: &IndexMap<Name, TypeJoins>,
     ) {
-        for view in views {
+        for (view, graph) in views.iter_mut().zip((0..).map(SubgraphId)) {
             for task in tasks(view) {
                 let mut walk = Walk { view, merged, joins, role: task.role, failure: None };
                 walk.selection(&task.type_name, &task.fields);
                 if let Some(failure) = walk.failure {
-                    let message = format!("{}(fields: \"{}\"): {failure}", task.role.directive(), task.fields);
+                    let graph = self.called(graph);
+                    let message = format!(
+                        "{}(fields: \"{}\") in subgraph {graph}: {failure}",
+                        task.role.directive(),
+                        task.fields
+                    );
                     self.error(task.role.code(), message, task.place);
                 }
             }

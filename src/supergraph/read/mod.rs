@@ -78,8 +78,15 @@ pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph
     let document = flat.as_ref().unwrap_or(document);
     let (names, refused) = Names::read(document);
     let join = JoinNames::new(&names);
-    let mut reader =
-        Reader { document, sources, join: &join, names, graphs: IndexMap::default(), diagnostics: Vec::new() };
+    let mut reader = Reader {
+        document,
+        sources,
+        join: &join,
+        names,
+        graphs: IndexMap::default(),
+        graph_names: Vec::new(),
+        diagnostics: Vec::new(),
+    };
     for refused in refused {
         let place = sources.span(refused.directive.location());
         reader.diagnostics.push(Diagnostic::error("UNSUPPORTED", refused.message).at(place, "").help(refused.help));
@@ -102,6 +109,8 @@ struct Reader<'a> {
     join: &'a JoinNames,
     /// The values of the `join__Graph` enum.
     graphs: IndexMap<Name, SubgraphId>,
+    /// Their names, by index.
+    graph_names: Vec<Arc<str>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -157,6 +166,7 @@ impl Reader<'_> {
             entries.push(GraphEntry { name: name.into(), url: url.filter(|url| !url.is_empty()) });
             self.graphs.insert(value.clone(), SubgraphId(index as u32));
         }
+        self.graph_names = entries.iter().map(|entry| Arc::clone(&entry.name)).collect();
         Some(entries)
     }
 
@@ -195,6 +205,11 @@ impl Reader<'_> {
         let types = document.types.iter().filter(|(name, ty)| !ty.is_built_in() && !self.names.is_machinery_type(name));
         let types: Vec<_> = types.collect();
         types.into_iter().map(|(name, ty)| (name.clone(), self.type_joins(ty))).collect()
+    }
+
+    /// A subgraph's name, quoted, for messages.
+    fn called(&self, graph: SubgraphId) -> String {
+        self.graph_names.get(graph.0 as usize).map_or_else(String::new, |name| format!("\"{name}\""))
     }
 
     fn error(&mut self, code: &'static str, message: String, location: Option<SourceSpan>) {

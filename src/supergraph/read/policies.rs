@@ -141,11 +141,12 @@ impl Reader<'_> {
             let view = &mut views[graph.0 as usize];
             match Slots::of(view, element).and_then(&slot) {
                 None => {
-                    let message = format!("`@{}` cannot stand here, in this subgraph.", carried.name);
+                    let message =
+                        format!("`@{}` cannot stand here, in subgraph {}.", carried.name, self.called(*graph));
                     self.error("INVALID_POLICY", message, carried.location);
                 }
                 Some(Some(_)) => {
-                    let message = format!("`@{}` is said twice for the same subgraph.", carried.name);
+                    let message = format!("`@{}` is said twice for subgraph {}.", carried.name, self.called(*graph));
                     self.error("INVALID_POLICY", message, carried.location);
                 }
                 Some(slot) => *slot = Some(value.clone()),

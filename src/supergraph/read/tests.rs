@@ -101,6 +101,27 @@ fn hostile_documents_yield_diagnostics() {
     }
 }
 
+/// Documents that lost a line, a word or their end are read or refused, and never more.
+#[test]
+fn mangled_documents_never_panic() {
+    for case in cases() {
+        let text = std::fs::read_to_string(case.join("supergraph.graphql")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
+        let mut mangled: Vec<String> = Vec::new();
+        mangled
+            .extend((0..lines.len()).step_by(3).map(|gone| [&lines[..gone], &lines[gone + 1..]].concat().join("\n")));
+        mangled.extend((0..words.len()).step_by(17).map(|gone| [&words[..gone], &words[gone + 1..]].concat().concat()));
+        mangled.extend((0..words.len()).step_by(41).map(|end| words[..end].concat()));
+        mangled.extend(["[", "{", "\"", "graph", "key: \"id {"].map(|junk| text.replace("key: \"id", junk)));
+        for text in mangled {
+            let (supergraph, diagnostics) = read::supergraph(&source("mangled", text));
+            assert_eq!(supergraph.is_none(), diagnostics.iter().any(|d| d.severity == Severity::Error));
+            render(&diagnostics);
+        }
+    }
+}
+
 /// A thousand subgraphs with a type each, which all share one type and the root, read in time that grows with the
 /// document. Counted in a debug build: seconds would be quadratic work, not slow code.
 #[test]

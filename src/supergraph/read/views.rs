@@ -121,7 +121,8 @@ impl Reader<'_> {
     ) {
         for (graph, member) in &joins_of.union_members {
             if !ty.members.contains(member.as_str()) || !joins_of.has(*graph) {
-                let message = format!("`{member}` is not a member of the union `{}` in this subgraph.", ty.name);
+                let name = &ty.name;
+                let message = format!("`{member}` is not a member of `{name}` in subgraph {}.", self.called(*graph));
                 self.error("INVALID_SUPERGRAPH", message, ty.location());
             }
         }
@@ -277,7 +278,8 @@ impl Reader<'_> {
         let declared = composite.implements();
         for (graph, interface) in &joins_of.implements {
             if !declared.contains(interface.as_str()) || !joins_of.has(*graph) {
-                let message = format!("`{type_name}` does not implement `{interface}` in this subgraph.");
+                let graph = self.called(*graph);
+                let message = format!("`{type_name}` does not implement `{interface}` in subgraph {graph}.");
                 self.error("INVALID_SUPERGRAPH", message, composite.location());
             }
         }
@@ -303,8 +305,9 @@ impl Reader<'_> {
     ) -> Option<&'p mut Part<D>> {
         let found = index.get(&join.graph);
         if found.is_none() {
+            let graph = self.called(join.graph);
             let message =
-                format!("`{type_name}.{field_name}` is said to be in a subgraph that has no type `{type_name}`.");
+                format!("`{type_name}.{field_name}` is in subgraph {graph}, which has no type `{type_name}`.");
             self.error("INVALID_SUPERGRAPH", message, join.location);
         }
         found.map(|position| &mut parts[*position])
