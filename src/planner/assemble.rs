@@ -171,7 +171,7 @@ impl<'a> Assembler<'_, 'a> {
         let is_same = |field: &&Field| {
             field.arguments == *need.args
                 && self.draft.graph.sym(&field.name) == Some(need.field)
-                && field.selection.as_ref().is_some_and(|s| need.client.iter().any(|c| std::ptr::eq(*c, s)))
+                && field.selection.as_ref().is_some_and(|s| need.client.contains(&s))
         };
         fields.into_iter().find(is_same).map(|field| field.response_key.to_string())
     }
@@ -535,7 +535,9 @@ impl<'a> Assembler<'_, 'a> {
         let is_mutation_root = pos == PosId(0) && self.operation.kind == OperationType::Mutation;
         let needs = self.draft.needs_of(pos, sym, &field.arguments).into_iter().filter(|id| {
             let need = self.draft.need(*id);
-            need.types.contains(&object)
+            let is_same =
+                |set: &SelectionSet| need.client.iter().any(|client| std::ptr::eq(*client, set) || *client == set);
+            need.types.contains(&object) && field.selection.as_ref().is_none_or(is_same)
         });
         if !is_mutation_root {
             return needs.collect();

@@ -403,6 +403,21 @@ impl<'a, 's> Solver<'a, 's> {
             }
             for (sets, mut objects) in groups {
                 objects.sort();
+                // A key or a requirement may have wanted it before.
+                for known in self.draft.needs_of(pos, field, &args) {
+                    let need = &mut self.draft.needs[known.index()];
+                    if need.is_composite && need.client.is_empty() && need.types.iter().all(|o| objects.contains(o)) {
+                        need.client.clone_from(&sets);
+                        if let Some(child) = need.child {
+                            self.draft.positions[child.index()].client.clone_from(&sets);
+                        }
+                    } else if need.is_composite {
+                        continue;
+                    }
+                    let covered = self.draft.need(known).types.clone();
+                    objects.retain(|object| !covered.contains(object));
+                    needs.push(known);
+                }
                 if !objects.is_empty() {
                     needs.push(self.add_need(pos, field, Rc::clone(&args), objects, sets));
                 }

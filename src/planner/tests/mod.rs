@@ -9,6 +9,8 @@ use std::sync::Arc;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 
+mod random;
+
 use super::plan::{Call, ObjectProjection, ProjectionValue, RecordSource, ShapeId};
 use super::*;
 use crate::diagnostic::Source;
