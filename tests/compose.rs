@@ -67,3 +67,38 @@ fn cases() {
     }
     assert!(failed.is_empty(), "these cases differ: {failed:?}");
 }
+
+/// A thousand fragments that all extend one type, and refer to each other.
+fn thousand() -> Vec<Fragment> {
+    let link = "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.9\", import: [\"@key\", \"@shareable\", \"@external\", \"@requires\"])";
+    (0..1_000)
+        .map(|i| {
+            let next = (i + 1) % 1_000;
+            let text = format!(
+                "{link}\n\
+                 type Query {{ item{i}(id: ID!, first: Int = {i}): Item{i} }}\n\
+                 type Item{i} @key(fields: \"id\") {{ id: ID!  name{i}: String!  user: User  next: Item{next}  page: Page }}\n\
+                 type Item{next} @key(fields: \"id\", resolvable: false) {{ id: ID! }}\n\
+                 type User @key(fields: \"id\") {{ id: ID!  seen{i}: Int  last{i}: Item{i} }}\n\
+                 type Page @shareable {{ size: Int!  total: Int }}\n\
+                 enum Order{i} {{ ASC DESC }}\n\
+                 input Filter{i} {{ text: String  order: Order{i} = ASC }}\n\
+                 extend type Query {{ search{i}(filter: Filter{i}): [Item{i}!]! }}\n"
+            );
+            let name = format!("service{i}");
+            Fragment { source: Arc::new(Source { name: format!("{name}.graphql"), text }), name, url: None }
+        })
+        .collect()
+}
+
+/// Catches work that grows with the square of the number of fragments: in a debug build that takes minutes.
+#[test]
+fn a_thousand_fragments() {
+    let fragments = thousand();
+    let started = std::time::Instant::now();
+    let (supergraph, diagnostics) = compose(&fragments);
+    let took = started.elapsed();
+    assert!(supergraph.is_some() && diagnostics.is_empty(), "{}", diagnostics[0]);
+    println!("took {took:?}");
+    assert!(took.as_secs() < 60, "composing took {took:?}");
+}

@@ -21,10 +21,19 @@ pub(super) struct Place {
     /// The object's type there: its concrete type, or an interface object, or for a field's value what the field
     /// declares.
     pub(super) ty: Name,
-    /// What a connector's answer holds of it: the connector, and the fields that lead into its answer.
-    mapped: Option<(ConnectorId, Vec<Name>)>,
+    /// What a connector's answer holds of it; `None` in a GraphQL subgraph, and where nothing is at hand.
+    mapped: Option<Mapped>,
     /// External fields that are brought along.
     provided: FieldSet,
+}
+
+/// Which part of a connector's answer an object is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Mapped {
+    /// That below these fields. There are no more of these than the selection has parts.
+    At(ConnectorId, Vec<Name>),
+    /// Whatever the service answers.
+    Any,
 }
 
 /// All places, each once, and what must be known of types to follow them.
@@ -153,7 +162,7 @@ impl<'a> Places<'a> {
         of.schema.get_object(ty)?;
         let mapped = match via {
             ResolverVia::Entities => None,
-            ResolverVia::Lookup { connector, .. } => Some((*connector, Vec::new())),
+            ResolverVia::Lookup { connector, .. } => Some(self.mapped(subgraph, *connector, Vec::new())),
         };
         Some(self.add(Place { subgraph, ty: ty.clone(), mapped, provided: FieldSet::default() }))
     }
@@ -201,20 +210,33 @@ impl<'a> Places<'a> {
     }
 
     fn is_mapped(&self, place: &Place, field: &Name) -> bool {
-        let Some((connector, path)) = &place.mapped else { return false };
-        let mut shape = self.shapes.get(&(place.subgraph, *connector));
-        for name in path {
-            shape = match shape {
-                Some(MappingShape::Any) => return true,
-                Some(shape) => shape.field(name).map(|f| &f.shape),
-                None => return false,
-            };
-        }
-        match shape {
-            Some(MappingShape::Any) => true,
-            Some(shape) => shape.field(field).is_some(),
+        match &place.mapped {
             None => false,
+            Some(Mapped::Any) => true,
+            Some(Mapped::At(connector, path)) => {
+                let of = self.shape_at(place.subgraph, *connector, path);
+                of.is_some_and(|shape| *shape == MappingShape::Any || shape.field(field).is_some())
+            }
         }
+    }
+
+    /// A part of an answer, in the one form that it has.
+    fn mapped(&self, subgraph: usize, connector: ConnectorId, path: Vec<Name>) -> Mapped {
+        match self.shape_at(subgraph, connector, &path) {
+            Some(MappingShape::Any) => Mapped::Any,
+            _ => Mapped::At(connector, path),
+        }
+    }
+
+    fn shape_at(&self, subgraph: usize, connector: ConnectorId, path: &[Name]) -> Option<&MappingShape> {
+        let mut shape = self.shapes.get(&(subgraph, connector))?;
+        for name in path {
+            if *shape == MappingShape::Any {
+                break;
+            }
+            shape = &shape.field(name)?.shape;
+        }
+        Some(shape)
     }
 
     /// Whether a type's objects are all of another type, in a subgraph.
@@ -234,11 +256,12 @@ impl<'a> Places<'a> {
             return None;
         }
         let mapped = match (facts.connector, &place.mapped) {
-            (Some(connector), _) => Some((connector, Vec::new())),
-            (None, Some((connector, path))) => {
-                Some((*connector, path.iter().chain(std::iter::once(field)).cloned().collect()))
+            (Some(connector), _) => Some(self.mapped(place.subgraph, connector, Vec::new())),
+            (None, Some(Mapped::At(connector, path))) => {
+                let path = path.iter().chain(std::iter::once(field)).cloned().collect();
+                Some(self.mapped(place.subgraph, *connector, path))
             }
-            (None, None) => None,
+            (None, mapped) => mapped.clone(),
         };
         let mut provided = facts.provides.clone().unwrap_or_default();
         for item in self.provided_items(place) {
