@@ -247,11 +247,21 @@ impl<'a> Reader<'a> {
         let (mut open, mut depth) = (0_u128, 0_u32);
         loop {
             match self.peek()? {
-                b'"' => drop(self.string()?),
-                b'-' | b'0'..=b'9' => drop(self.number()?),
-                b't' => drop(self.word(b"true")?),
-                b'f' => drop(self.word(b"false")?),
-                b'n' => drop(self.word(b"null")?),
+                b'"' => {
+                    let _ = self.string()?;
+                }
+                b'-' | b'0'..=b'9' => {
+                    let _ = self.number()?;
+                }
+                b't' => {
+                    let _ = self.word(b"true")?;
+                }
+                b'f' => {
+                    let _ = self.word(b"false")?;
+                }
+                b'n' => {
+                    let _ = self.word(b"null")?;
+                }
                 bracket @ (b'{' | b'[') => {
                     self.at += 1;
                     let is_object = bracket == b'{';

@@ -84,6 +84,14 @@ impl Snapshot {
         Ok(self.plan_now(&document, operation, &condition)?.to_string())
     }
 
+    /// How many documents and plans are kept.
+    #[cfg(test)]
+    pub(super) async fn cached(&self) -> (u64, u64) {
+        self.documents.run_pending_tasks().await;
+        self.plans.run_pending_tasks().await;
+        (self.documents.entry_count(), self.plans.entry_count())
+    }
+
     /// Parses and validates, or takes what was parsed before. A text that many requests bring at once is parsed once.
     pub(super) async fn document(self: &Arc<Self>, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
         if let Some(parsed) = self.documents.get(text).await {
