@@ -39,7 +39,7 @@ pub(super) enum Stop {
 }
 
 /// How many ways of one choice are tried at the most.
-const WAYS_MAX: usize = 4;
+const WAYS_MAX: usize = 8;
 /// Fetches for one position, at the most: each round makes one.
 const ROUNDS_MAX: usize = 1_000;
 /// Keys that are collected for the sake of other keys.
@@ -631,7 +631,7 @@ impl<'a, 's> Solver<'a, 's> {
 
     /// Fetches one of the open needs: the one with the least freedom.
     fn take_one(&mut self, pos: PosId, open: &[NeedId]) -> Result<(), Stop> {
-        let mut best: Option<((bool, usize, usize), NeedId, Sym, Vec<Candidate>)> = None;
+        let mut best: Option<((bool, usize, usize, usize), NeedId, Sym, Vec<Candidate>)> = None;
         for need in open {
             let Some(object) = self.first_open_type(*need) else { continue };
             let candidates = self.candidates(pos, *need, object, open)?;
@@ -640,7 +640,9 @@ impl<'a, 's> Solver<'a, 's> {
             }
             // A requirement first: what it fetches may give the rest on its way.
             let requires = candidates.iter().all(|c| !matches!(c.way, Way::State(_)));
-            let rank = (!requires, candidates.len(), need.index());
+            // Then what is forced, and of that the shortest: it may be on the way of a longer one.
+            let calls = candidates.first().map_or(0, |best| self.cost(&best.label).0);
+            let rank = (!requires, candidates.len(), calls, need.index());
             if best.as_ref().is_none_or(|(known, ..)| rank < *known) {
                 best = Some((rank, *need, object, candidates));
             }
@@ -1057,15 +1059,16 @@ impl<'a, 's> Solver<'a, 's> {
         Ok(())
     }
 
-    /// Fetches the first of the open needs in the best way: what keys and requirements take is no choice.
+    /// Fetches the first of the open needs.
     fn take_best(&mut self, pos: PosId, open: &[NeedId]) -> Result<(), Stop> {
         let Some(need) = open.first().copied() else { return Ok(()) };
         let Some(object) = self.first_open_type(need) else { return Ok(()) };
         let candidates = self.candidates(pos, need, object, open)?;
-        let Some(best) = candidates.first() else {
+        if candidates.is_empty() {
             return Err(self.dead_end(object, self.draft.need(need).field));
-        };
+        }
+        let chosen = self.choose(candidates.len());
         let types = self.alike(need, object);
-        self.perform(pos, need, &types, object, &best.clone())
+        self.perform(pos, need, &types, object, &candidates[chosen])
     }
 }
