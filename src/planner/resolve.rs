@@ -162,6 +162,7 @@ impl<'a, 's> Solver<'a, 's> {
             self.position(pos)?;
         }
         super::prune::idle_bases(&mut self.draft);
+        super::prune::idle_jobs(&mut self.draft);
         Ok(())
     }
 
@@ -871,8 +872,11 @@ impl<'a, 's> Solver<'a, 's> {
         let graph = self.draft.graph;
         let resolver = &graph.resolvers(object)[index];
         let base = self.base(pos)?;
-        if resolver.mode == ResolverMode::Concrete {
-            self.typename(pos)?;
+        let is_filtered = objects.len() < self.draft.pos(pos).types.len();
+        match resolver.mode {
+            ResolverMode::Interface(_) => {}
+            ResolverMode::InterfaceObject(_) if !is_filtered => {}
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename(pos)?,
         }
         if let Some((_, requires)) = &requires {
             self.ensure(pos, objects, requires)?;
@@ -883,10 +887,11 @@ impl<'a, 's> Solver<'a, 's> {
         if let Some((_, requires)) = &requires {
             self.draft.sources_of(pos, objects, requires, &mut sources);
         }
-        if resolver.mode == ResolverMode::Concrete && !self.draft.pos(pos).is_object {
-            for need in self.draft.needs_of(pos, graph.typename, &[]) {
-                sources.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
-            }
+        let is_filtered = objects.len() < self.draft.pos(pos).types.len();
+        match resolver.mode {
+            ResolverMode::Interface(_) => {}
+            ResolverMode::InterfaceObject(_) if !is_filtered => {}
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename_sources(pos, &mut sources),
         }
         let ready = sources.iter().map(|ctx| self.draft.step(*ctx)).max().unwrap_or(0);
         let kind = match resolver.lookup {
@@ -902,6 +907,7 @@ impl<'a, 's> Solver<'a, 's> {
                 && job.subgraph == resolver.subgraph
                 && job.kind == kind
                 && job.step > ready
+                && requires.as_ref().is_none_or(|(_, new)| job.requires.iter().all(|(_, _, old)| !conflict(old, new)))
         });
         let ctx = match same {
             Some(ctx) => {
@@ -948,6 +954,12 @@ impl<'a, 's> Solver<'a, 's> {
         Ok(ctx)
     }
 
+    fn typename_sources(&self, pos: PosId, into: &mut Vec<CtxId>) {
+        for need in self.draft.needs_of(pos, self.draft.graph.typename, &[]) {
+            into.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
+        }
+    }
+
     /// Fetches one field by its own connector.
     fn connect(&mut self, pos: PosId, need: NeedId, types: &[Sym], object: Sym, index: usize) -> Result<(), Stop> {
         let graph = self.draft.graph;
@@ -958,6 +970,7 @@ impl<'a, 's> Solver<'a, 's> {
         let mut requires = Vec::new();
         if types.len() < self.draft.pos(pos).types.len() {
             self.typename(pos)?;
+            self.typename_sources(pos, &mut sources);
         }
         if let Some(fields) = &connected.requires {
             self.ensure(pos, types, fields)?;
@@ -1071,4 +1084,17 @@ impl<'a, 's> Solver<'a, 's> {
         let types = self.alike(need, object);
         self.perform(pos, need, &types, object, &candidates[chosen])
     }
+}
+
+/// Whether one representation cannot carry both: it has room for one value per field, whatever the arguments.
+fn conflict(a: &FieldSet, b: &FieldSet) -> bool {
+    a.items.iter().any(|item| match item {
+        FieldSetItem::Inline { selection, .. } => conflict(selection, b),
+        FieldSetItem::Field { name, arguments, selection } => b.items.iter().any(|other| match other {
+            FieldSetItem::Inline { selection, .. } => conflict(&FieldSet { items: vec![item.clone()] }, selection),
+            FieldSetItem::Field { name: other, arguments: others, selection: below } => {
+                name == other && (sorted(arguments) != sorted(others) || conflict(selection, below))
+            }
+        }),
+    })
 }
