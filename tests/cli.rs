@@ -256,7 +256,8 @@ fn fragments_that_do_not_compose_at_the_start_end_it() {
 
 #[test]
 fn settings_come_from_the_file_and_the_variables() {
-    let yaml = "supergraph: graphs/super.graphql\ncors: {origins: ['${APP}']}\nlimits: {body: '${BODY:-100}'}\n";
+    let yaml =
+        "supergraph: graphs/super.graphql\ncors: {origins: ['${APP}']}\nlimits: {body: '${BODY:-100}', aliases: 1}\n";
     let place = folder(&[("weft.yaml", yaml), ("graphs/super.graphql", SUPERGRAPH)]);
     let told = run(&place, &["serve"]);
     assert_eq!(told.code, 1);
@@ -272,6 +273,9 @@ fn settings_come_from_the_file_and_the_variables() {
     let large = format!(r#"{{"query":"{}"}}"#, "x".repeat(100));
     let answer = block_on(post(serving.address, "content-type: application/json\r\n", large.as_bytes()));
     assert_eq!((answer.status, answer.code().as_str()), (413, "PAYLOAD_TOO_LARGE"));
+    let aliases = r#"{"query":"{ a: __typename b: __typename }"}"#;
+    let answer = block_on(post(serving.address, "content-type: application/json\r\n", aliases.as_bytes()));
+    assert!(answer.json()["data"].is_null(), "one alias is allowed, not two: {}", answer.text());
     // Not a developer's machine: the schema is not public.
     assert!(serving.schema().contains("INTROSPECTION_DISABLED"));
 }

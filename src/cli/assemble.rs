@@ -44,7 +44,8 @@ pub(super) fn gateway(config: &Config) -> gateway::Settings {
             ..operation::Limits::default()
         },
         planning: planner::Budget { steps_max: wide(limits.planning_steps), ..planner::Budget::default() },
-        cached_text_bytes_max: wide(limits.plan_bytes),
+        document_cache_bytes_max: wide(limits.document_bytes),
+        plan_cache_bytes_max: wide(limits.plan_bytes),
         response_bytes_max: limits.response_bytes,
         ..gateway::Settings::default()
     }

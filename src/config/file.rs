@@ -76,6 +76,7 @@ pub(super) struct Limits {
     pub(super) directives: Option<Scalar>,
     pub(super) fields: Option<Scalar>,
     pub(super) planning_steps: Option<Scalar>,
+    pub(super) documents: Option<Scalar>,
     pub(super) plans: Option<Scalar>,
     pub(super) connections: Option<Scalar>,
     pub(super) request_timeout: Option<Scalar>,

@@ -79,7 +79,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
     conf/weft.yaml:3:5: error[CONFIG_UNKNOWN_KEY]: there is no setting `adress` here
          3 |     adress: http://h:1
            |     ^^^^^^
-      help: the settings here are `url`, `headers`, `timeout`
+      help: the settings here are `url`, `headers`, `timeout`, `config`
     "#);
 }
 

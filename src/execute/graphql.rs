@@ -24,6 +24,10 @@ use crate::planner::plan::DownstreamOperation;
 /// Errors that are read of one answer.
 const ERRORS_MAX: usize = 1_000;
 
+/// Bytes of a service's message that are passed on, and of its extensions: one error can be told at a hundred places.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+const EXTENSIONS_BYTES_MAX: usize = 8_000;
+
 /// Whom a fetch asks, and for how long.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -436,12 +440,21 @@ impl ServiceError {
             serde_json::from_slice(raw).unwrap_or(RawError { message: None, path: None, extensions: None });
         let message = error.message.map(RawValue::get).filter(|message| message.starts_with('"'));
         let message = match message {
+            Some(message) if message.len() > MESSAGE_BYTES_MAX => shortened(message.as_bytes()),
             Some(message) => raw.slice_ref(message.as_bytes()),
             None => Bytes::from_static(b"\"an error without a message\""),
         };
         let path = error.path.and_then(|path| serde_json::from_str(path.get()).ok()).unwrap_or_default();
         ServiceError { message, path, extensions: error.extensions.and_then(|raw| extensions(raw.get())) }
     }
+}
+
+fn shortened(message: &[u8]) -> Bytes {
+    let text = json::unescape(message);
+    let text = String::from_utf8_lossy(&text);
+    let mut out = Vec::with_capacity(MESSAGE_BYTES_MAX + 16);
+    json::write_string(&format!("{}…", &text[..text.floor_char_boundary(MESSAGE_BYTES_MAX)]), &mut out);
+    out.into()
 }
 
 /// A service's extensions without what some servers put there for their own developers: stack traces.
@@ -455,5 +468,29 @@ fn extensions(raw: &str) -> Option<Bytes> {
     if members.is_empty() {
         return None;
     }
-    serde_json::to_vec(&members).ok().map(Bytes::from)
+    serde_json::to_vec(&members).ok().filter(|text| text.len() <= EXTENSIONS_BYTES_MAX).map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_read_as_far_as_they_can_be() {
+        let read = |text: &str| ServiceError::read(&Bytes::from(text.to_owned()));
+        let long = read(&format!(r#"{{"message":"{}"}}"#, "\\u00e9".repeat(5_000)));
+        let message: String = serde_json::from_slice(&long.message).unwrap();
+        assert!(message.len() <= MESSAGE_BYTES_MAX + 3 && message.ends_with("é…"), "{message}");
+        let full =
+            read(r#"{"message":"a\"b","path":["x",1],"extensions":{"code":"C","exception":{"s":1},"stacktrace":[]}}"#);
+        assert_eq!(full.message, r#""a\"b""#);
+        assert_eq!(full.path, [PathSegment::Key("x".into()), PathSegment::Index(1)]);
+        assert_eq!(full.extensions.unwrap(), r#"{"code":"C"}"#);
+        for text in ["7", "{}", r#"{"message":7}"#, r#"{"message":"a","message":"b"}"#, r#"{"path":[-1]}"#] {
+            let error = read(text);
+            assert_eq!(error.message, r#""an error without a message""#, "{text}");
+            assert_eq!(error.path, [], "{text}");
+        }
+        assert_eq!(read(&format!(r#"{{"extensions":{{"x":"{}"}}}}"#, "x".repeat(10_000))).extensions, None);
+    }
 }

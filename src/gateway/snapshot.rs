@@ -8,6 +8,7 @@ use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::Implementers;
 use apollo_compiler::{Name, ast};
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use super::{Outcome, Request, RequestError, Settings};
 use crate::execute::Prepared;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     documents: Cache<Arc<str>, Arc<Parsed>>,
     plans: Cache<PlanKey, Arc<Prepared>>,
     next_document: AtomicU64,
+    /// Those who parse and plan now.
+    planning: Semaphore,
 }
 
 /// A document in the cache.
@@ -64,6 +67,7 @@ impl Snapshot {
             documents: documents.build(),
             plans: plans.build(),
             next_document: AtomicU64::new(0),
+            planning: Semaphore::new(settings.planning_parallel_max.max(1)),
         }
     }
 
@@ -106,7 +110,7 @@ impl Snapshot {
         let text: Arc<str> = text.into();
         let snapshot = Arc::clone(self);
         let of = Arc::clone(&text);
-        let parse = blocking(move || snapshot.parse_now(&of));
+        let parse = self.blocking(move || snapshot.parse_now(&of));
         self.documents.try_get_with(text, parse).await.map_err(|errors| errors.to_vec())
     }
 
@@ -133,7 +137,7 @@ impl Snapshot {
             return Ok(plan);
         }
         let (snapshot, parsed, of) = (Arc::clone(self), Arc::clone(parsed), key.clone());
-        let plan = blocking(move || snapshot.prepare_now(&parsed, &of));
+        let plan = self.blocking(move || snapshot.prepare_now(&parsed, &of));
         self.plans.try_get_with(key, plan).await.map_err(|errors| errors.to_vec())
     }
 
@@ -143,6 +147,15 @@ impl Snapshot {
         let condition = |name: &Name| conditions.clone().any(|(known, value)| known == name && *value);
         let plan = self.plan_now(&parsed.document, operation, &condition)?;
         Ok(Arc::new(Prepared::new(plan, &self.supergraph)))
+    }
+
+    /// Work that can take long happens where it blocks nobody, and not more of it at once than there are cores.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Vec<RequestError>> + Send + 'static,
+    ) -> Result<T, Vec<RequestError>> {
+        let Ok(_permit) = self.planning.acquire().await else { return Err(vec![RequestError::internal()]) };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(vec![RequestError::internal()]))
     }
 
     fn plan_now(
@@ -165,11 +178,4 @@ fn default_of(operation: &DocumentOperation, name: &Name) -> bool {
     let definition = operation.definition.variables.iter().find(|definition| definition.name == *name);
     let default = definition.and_then(|definition| definition.default_value.as_deref());
     matches!(default, Some(ast::Value::Boolean(true)))
-}
-
-/// Work that can take long happens where it blocks nobody.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Vec<RequestError>> + Send + 'static,
-) -> Result<T, Vec<RequestError>> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(vec![RequestError::internal()]))
 }

@@ -359,6 +359,10 @@ impl<'a> Draft<'a> {
             };
             if let Some(entry) = self.sels[sel.index()].entries.iter_mut().find(same) {
                 add_types(&mut entry.types, &objects);
+                if entry.leaf != leaf {
+                    // One member of a mapped answer with a type per object: the projection checks each.
+                    entry.leaf = Some(Leaf::Any);
+                }
                 continue;
             }
             let key = if is_http { self.graph.name(field).clone() } else { self.unused_key(sel, field) };

@@ -26,6 +26,16 @@ pub(super) fn idle_bases(draft: &mut Draft<'_>) {
     }
 }
 
+/// Fetches of which nothing is read any more are not made.
+pub(super) fn idle_jobs(draft: &mut Draft<'_>) {
+    for job in 0..draft.jobs.len() {
+        let ctx = draft.jobs[job].ctx;
+        if draft.ctx(ctx).sel.is_some_and(|sel| draft.sel(sel).entries.is_empty()) {
+            draft.contexts[ctx.index()].sel = None;
+        }
+    }
+}
+
 /// Nothing but perhaps the concrete type is read there.
 fn is_idle(draft: &Draft<'_>, pos: PosId, base: CtxId) -> bool {
     let Some(sel) = draft.ctx(base).sel else { return false };

@@ -39,7 +39,7 @@ pub(super) enum Stop {
 }
 
 /// How many ways of one choice are tried at the most.
-const WAYS_MAX: usize = 4;
+const WAYS_MAX: usize = 8;
 /// Fetches for one position, at the most: each round makes one.
 const ROUNDS_MAX: usize = 1_000;
 /// Keys that are collected for the sake of other keys.
@@ -162,6 +162,7 @@ impl<'a, 's> Solver<'a, 's> {
             self.position(pos)?;
         }
         super::prune::idle_bases(&mut self.draft);
+        super::prune::idle_jobs(&mut self.draft);
         Ok(())
     }
 
@@ -631,7 +632,7 @@ impl<'a, 's> Solver<'a, 's> {
 
     /// Fetches one of the open needs: the one with the least freedom.
     fn take_one(&mut self, pos: PosId, open: &[NeedId]) -> Result<(), Stop> {
-        let mut best: Option<((bool, usize, usize), NeedId, Sym, Vec<Candidate>)> = None;
+        let mut best: Option<((bool, usize, usize, usize), NeedId, Sym, Vec<Candidate>)> = None;
         for need in open {
             let Some(object) = self.first_open_type(*need) else { continue };
             let candidates = self.candidates(pos, *need, object, open)?;
@@ -640,7 +641,9 @@ impl<'a, 's> Solver<'a, 's> {
             }
             // A requirement first: what it fetches may give the rest on its way.
             let requires = candidates.iter().all(|c| !matches!(c.way, Way::State(_)));
-            let rank = (!requires, candidates.len(), need.index());
+            // Then what is forced, and of that the shortest: it may be on the way of a longer one.
+            let calls = candidates.first().map_or(0, |best| self.cost(&best.label).0);
+            let rank = (!requires, candidates.len(), calls, need.index());
             if best.as_ref().is_none_or(|(known, ..)| rank < *known) {
                 best = Some((rank, *need, object, candidates));
             }
@@ -869,8 +872,11 @@ impl<'a, 's> Solver<'a, 's> {
         let graph = self.draft.graph;
         let resolver = &graph.resolvers(object)[index];
         let base = self.base(pos)?;
-        if resolver.mode == ResolverMode::Concrete {
-            self.typename(pos)?;
+        let is_filtered = objects.len() < self.draft.pos(pos).types.len();
+        match resolver.mode {
+            ResolverMode::Interface(_) => {}
+            ResolverMode::InterfaceObject(_) if !is_filtered => {}
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename(pos)?,
         }
         if let Some((_, requires)) = &requires {
             self.ensure(pos, objects, requires)?;
@@ -881,10 +887,11 @@ impl<'a, 's> Solver<'a, 's> {
         if let Some((_, requires)) = &requires {
             self.draft.sources_of(pos, objects, requires, &mut sources);
         }
-        if resolver.mode == ResolverMode::Concrete && !self.draft.pos(pos).is_object {
-            for need in self.draft.needs_of(pos, graph.typename, &[]) {
-                sources.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
-            }
+        let is_filtered = objects.len() < self.draft.pos(pos).types.len();
+        match resolver.mode {
+            ResolverMode::Interface(_) => {}
+            ResolverMode::InterfaceObject(_) if !is_filtered => {}
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename_sources(pos, &mut sources),
         }
         let ready = sources.iter().map(|ctx| self.draft.step(*ctx)).max().unwrap_or(0);
         let kind = match resolver.lookup {
@@ -900,6 +907,7 @@ impl<'a, 's> Solver<'a, 's> {
                 && job.subgraph == resolver.subgraph
                 && job.kind == kind
                 && job.step > ready
+                && requires.as_ref().is_none_or(|(_, new)| job.requires.iter().all(|(_, _, old)| !conflict(old, new)))
         });
         let ctx = match same {
             Some(ctx) => {
@@ -946,6 +954,12 @@ impl<'a, 's> Solver<'a, 's> {
         Ok(ctx)
     }
 
+    fn typename_sources(&self, pos: PosId, into: &mut Vec<CtxId>) {
+        for need in self.draft.needs_of(pos, self.draft.graph.typename, &[]) {
+            into.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
+        }
+    }
+
     /// Fetches one field by its own connector.
     fn connect(&mut self, pos: PosId, need: NeedId, types: &[Sym], object: Sym, index: usize) -> Result<(), Stop> {
         let graph = self.draft.graph;
@@ -956,6 +970,7 @@ impl<'a, 's> Solver<'a, 's> {
         let mut requires = Vec::new();
         if types.len() < self.draft.pos(pos).types.len() {
             self.typename(pos)?;
+            self.typename_sources(pos, &mut sources);
         }
         if let Some(fields) = &connected.requires {
             self.ensure(pos, types, fields)?;
@@ -1057,15 +1072,29 @@ impl<'a, 's> Solver<'a, 's> {
         Ok(())
     }
 
-    /// Fetches the first of the open needs in the best way: what keys and requirements take is no choice.
+    /// Fetches the first of the open needs.
     fn take_best(&mut self, pos: PosId, open: &[NeedId]) -> Result<(), Stop> {
         let Some(need) = open.first().copied() else { return Ok(()) };
         let Some(object) = self.first_open_type(need) else { return Ok(()) };
         let candidates = self.candidates(pos, need, object, open)?;
-        let Some(best) = candidates.first() else {
+        if candidates.is_empty() {
             return Err(self.dead_end(object, self.draft.need(need).field));
-        };
+        }
+        let chosen = self.choose(candidates.len());
         let types = self.alike(need, object);
-        self.perform(pos, need, &types, object, &best.clone())
+        self.perform(pos, need, &types, object, &candidates[chosen])
     }
+}
+
+/// Whether one representation cannot carry both: it has room for one value per field, whatever the arguments.
+fn conflict(a: &FieldSet, b: &FieldSet) -> bool {
+    a.items.iter().any(|item| match item {
+        FieldSetItem::Inline { selection, .. } => conflict(selection, b),
+        FieldSetItem::Field { name, arguments, selection } => b.items.iter().any(|other| match other {
+            FieldSetItem::Inline { selection, .. } => conflict(&FieldSet { items: vec![item.clone()] }, selection),
+            FieldSetItem::Field { name: other, arguments: others, selection: below } => {
+                name == other && (sorted(arguments) != sorted(others) || conflict(selection, below))
+            }
+        }),
+    })
 }

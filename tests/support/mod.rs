@@ -1,6 +1,6 @@
 //! A gateway on real sockets, and a client that sends exactly the bytes that it is told to.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -62,7 +62,7 @@ impl Reader<'_> {
             let known = view.types.get(type_name).is_some_and(|ty| ty.fields.contains_key(field_name));
             let definition = field_of(merged, type_name, field_name);
             let (true, Some(definition)) = (known, definition) else {
-                let message = format!("There is no `{type_name}.{field_name}` in this subgraph.");
+                let message = format!("There is no `{type_name}.{field_name}` in subgraph {}.", self.called(*graph));
                 self.error("INVALID_SUPERGRAPH", message, on.first().and_then(|carried| carried.location));
                 continue;
             };
