@@ -21,6 +21,7 @@ mod merge;
 mod missing;
 pub mod plan;
 mod policy;
+mod prune;
 mod reach;
 mod resolve;
 mod search;

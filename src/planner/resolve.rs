@@ -39,7 +39,7 @@ pub(super) enum Stop {
 }
 
 /// How many ways of one choice are tried at the most.
-const WAYS_MAX: usize = 4;
+const WAYS_MAX: usize = 8;
 /// Fetches for one position, at the most: each round makes one.
 const ROUNDS_MAX: usize = 1_000;
 /// Keys that are collected for the sake of other keys.
@@ -61,7 +61,7 @@ pub(super) struct Solver<'a, 's> {
     pub(super) version: u32,
     pub(super) fronts: HashMap<(PosId, Sym, bool), (u32, Rc<[State]>)>,
     /// Jumps whose keys are being collected.
-    jumping: Vec<(PosId, SubgraphId, ResolverMode, u32)>,
+    jumping: Vec<(PosId, SubgraphId, ResolverMode, u32, Option<Sym>)>,
     queue: VecDeque<PosId>,
 }
 
@@ -161,6 +161,8 @@ impl<'a, 's> Solver<'a, 's> {
         while let Some(pos) = self.queue.pop_front() {
             self.position(pos)?;
         }
+        super::prune::idle_bases(&mut self.draft);
+        super::prune::idle_jobs(&mut self.draft);
         Ok(())
     }
 
@@ -402,6 +404,21 @@ impl<'a, 's> Solver<'a, 's> {
             }
             for (sets, mut objects) in groups {
                 objects.sort();
+                // A key or a requirement may have wanted it before.
+                for known in self.draft.needs_of(pos, field, &args) {
+                    let need = &mut self.draft.needs[known.index()];
+                    if need.is_composite && need.client.is_empty() && need.types.iter().all(|o| objects.contains(o)) {
+                        need.client.clone_from(&sets);
+                        if let Some(child) = need.child {
+                            self.draft.positions[child.index()].client.clone_from(&sets);
+                        }
+                    } else if need.is_composite {
+                        continue;
+                    }
+                    let covered = self.draft.need(known).types.clone();
+                    objects.retain(|object| !covered.contains(object));
+                    needs.push(known);
+                }
                 if !objects.is_empty() {
                     needs.push(self.add_need(pos, field, Rc::clone(&args), objects, sets));
                 }
@@ -540,8 +557,8 @@ impl<'a, 's> Solver<'a, 's> {
         let contexts = self.draft.contexts(pos);
         let base = self.draft.pos(pos).base;
         self.tick(contexts.len() as u64)?;
-        let Need { field, types, is_composite, .. } = self.draft.need(need);
-        let (field, types) = (*field, types.clone());
+        let Need { types, is_composite, .. } = self.draft.need(need);
+        let types = types.clone();
         if *is_composite {
             return self.split_free(need, &contexts, done, open);
         }
@@ -551,7 +568,7 @@ impl<'a, 's> Solver<'a, 's> {
         for object in types.into_iter().filter(|object| !taken.contains(object)) {
             let best = contexts
                 .iter()
-                .filter(|ctx| self.draft.edge(**ctx, object, field).is_some())
+                .filter(|ctx| self.draft.edge_for(**ctx, object, need).is_some())
                 .min_by_key(|ctx| (Some(**ctx) != base, self.draft.step(**ctx), self.draft.ctx(**ctx).sel.is_none()));
             match best {
                 Some(ctx) => by_ctx.entry(*ctx).or_default().push(object),
@@ -587,7 +604,7 @@ impl<'a, 's> Solver<'a, 's> {
         let mut groups: IndexMap<(Vec<Option<NodeId>>, Option<(Sym, u32)>), Vec<Sym>> = IndexMap::default();
         for object in types.clone() {
             self.tick(contexts.len() as u64)?;
-            let targets = contexts.iter().map(|ctx| self.draft.edge(*ctx, object, field)?.target).collect();
+            let targets = contexts.iter().map(|ctx| self.draft.edge_for(*ctx, object, need)?.target).collect();
             let declared = graph.field_info(object, field).map(|info| (info.named, info.list_depth));
             groups.entry((targets, declared)).or_default().push(object);
         }
@@ -615,7 +632,7 @@ impl<'a, 's> Solver<'a, 's> {
 
     /// Fetches one of the open needs: the one with the least freedom.
     fn take_one(&mut self, pos: PosId, open: &[NeedId]) -> Result<(), Stop> {
-        let mut best: Option<((bool, usize, usize), NeedId, Sym, Vec<Candidate>)> = None;
+        let mut best: Option<((bool, usize, usize, usize), NeedId, Sym, Vec<Candidate>)> = None;
         for need in open {
             let Some(object) = self.first_open_type(*need) else { continue };
             let candidates = self.candidates(pos, *need, object, open)?;
@@ -624,7 +641,9 @@ impl<'a, 's> Solver<'a, 's> {
             }
             // A requirement first: what it fetches may give the rest on its way.
             let requires = candidates.iter().all(|c| !matches!(c.way, Way::State(_)));
-            let rank = (!requires, candidates.len(), need.index());
+            // Then what is forced, and of that the shortest: it may be on the way of a longer one.
+            let calls = candidates.first().map_or(0, |best| self.cost(&best.label).0);
+            let rank = (!requires, candidates.len(), calls, need.index());
             if best.as_ref().is_none_or(|(known, ..)| rank < *known) {
                 best = Some((rank, *need, object, candidates));
             }
@@ -806,10 +825,11 @@ impl<'a, 's> Solver<'a, 's> {
         self.tick(1)?;
         let graph = self.draft.graph;
         let resolver = &graph.resolvers(object)[index];
-        let attempt = (pos, resolver.subgraph, resolver.mode, resolver.index);
-        // With a requirement it is another fetch, which may well need this one first.
-        if requires.is_none() && self.jumping.contains(&attempt) {
-            return Err(self.dead_end(object, graph.typename));
+        // With a requirement it is another fetch, which may well need the one without first.
+        let required_by = requires.as_ref().map(|(field, _)| *field);
+        let attempt = (pos, resolver.subgraph, resolver.mode, resolver.index, required_by);
+        if self.jumping.contains(&attempt) {
+            return Err(self.dead_end(object, required_by.unwrap_or(graph.typename)));
         }
         if self.jumping.len() > JUMPS_MAX {
             return Err(Stop::Budget);
@@ -852,8 +872,11 @@ impl<'a, 's> Solver<'a, 's> {
         let graph = self.draft.graph;
         let resolver = &graph.resolvers(object)[index];
         let base = self.base(pos)?;
-        if resolver.mode == ResolverMode::Concrete {
-            self.typename(pos)?;
+        let is_filtered = objects.len() < self.draft.pos(pos).types.len();
+        match resolver.mode {
+            ResolverMode::Interface(_) => {}
+            ResolverMode::InterfaceObject(_) if !is_filtered => {}
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename(pos)?,
         }
         if let Some((_, requires)) = &requires {
             self.ensure(pos, objects, requires)?;
@@ -864,10 +887,11 @@ impl<'a, 's> Solver<'a, 's> {
         if let Some((_, requires)) = &requires {
             self.draft.sources_of(pos, objects, requires, &mut sources);
         }
-        if resolver.mode == ResolverMode::Concrete && !self.draft.pos(pos).is_object {
-            for need in self.draft.needs_of(pos, graph.typename, &[]) {
-                sources.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
-            }
+        let is_filtered = objects.len() < self.draft.pos(pos).types.len();
+        match resolver.mode {
+            ResolverMode::Interface(_) => {}
+            ResolverMode::InterfaceObject(_) if !is_filtered => {}
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename_sources(pos, &mut sources),
         }
         let ready = sources.iter().map(|ctx| self.draft.step(*ctx)).max().unwrap_or(0);
         let kind = match resolver.lookup {
@@ -883,6 +907,7 @@ impl<'a, 's> Solver<'a, 's> {
                 && job.subgraph == resolver.subgraph
                 && job.kind == kind
                 && job.step > ready
+                && requires.as_ref().is_none_or(|(_, new)| job.requires.iter().all(|(_, _, old)| !conflict(old, new)))
         });
         let ctx = match same {
             Some(ctx) => {
@@ -929,6 +954,12 @@ impl<'a, 's> Solver<'a, 's> {
         Ok(ctx)
     }
 
+    fn typename_sources(&self, pos: PosId, into: &mut Vec<CtxId>) {
+        for need in self.draft.needs_of(pos, self.draft.graph.typename, &[]) {
+            into.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
+        }
+    }
+
     /// Fetches one field by its own connector.
     fn connect(&mut self, pos: PosId, need: NeedId, types: &[Sym], object: Sym, index: usize) -> Result<(), Stop> {
         let graph = self.draft.graph;
@@ -939,6 +970,7 @@ impl<'a, 's> Solver<'a, 's> {
         let mut requires = Vec::new();
         if types.len() < self.draft.pos(pos).types.len() {
             self.typename(pos)?;
+            self.typename_sources(pos, &mut sources);
         }
         if let Some(fields) = &connected.requires {
             self.ensure(pos, types, fields)?;
@@ -1040,15 +1072,29 @@ impl<'a, 's> Solver<'a, 's> {
         Ok(())
     }
 
-    /// Fetches the first of the open needs in the best way: what keys and requirements take is no choice.
+    /// Fetches the first of the open needs.
     fn take_best(&mut self, pos: PosId, open: &[NeedId]) -> Result<(), Stop> {
         let Some(need) = open.first().copied() else { return Ok(()) };
         let Some(object) = self.first_open_type(need) else { return Ok(()) };
         let candidates = self.candidates(pos, need, object, open)?;
-        let Some(best) = candidates.first() else {
+        if candidates.is_empty() {
             return Err(self.dead_end(object, self.draft.need(need).field));
-        };
+        }
+        let chosen = self.choose(candidates.len());
         let types = self.alike(need, object);
-        self.perform(pos, need, &types, object, &best.clone())
+        self.perform(pos, need, &types, object, &candidates[chosen])
     }
+}
+
+/// Whether one representation cannot carry both: it has room for one value per field, whatever the arguments.
+fn conflict(a: &FieldSet, b: &FieldSet) -> bool {
+    a.items.iter().any(|item| match item {
+        FieldSetItem::Inline { selection, .. } => conflict(selection, b),
+        FieldSetItem::Field { name, arguments, selection } => b.items.iter().any(|other| match other {
+            FieldSetItem::Inline { selection, .. } => conflict(&FieldSet { items: vec![item.clone()] }, selection),
+            FieldSetItem::Field { name: other, arguments: others, selection: below } => {
+                name == other && (sorted(arguments) != sorted(others) || conflict(selection, below))
+            }
+        }),
+    })
 }
