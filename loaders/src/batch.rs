@@ -108,7 +108,11 @@ pub(crate) async fn load(
     count_many(&service.keys, batch.keys.len());
     count_many(&service.repeated_keys, batch.keys.len() - keys.len());
 
-    let reuse = batch.reuse.map(|reuse| Reusing { partition: reuse.partition.finish(), max_age: reuse.max_age });
+    let reuse = batch.reuse.map(|Reuse { partition, max_age }| Reusing {
+        // Two services can be asked the same under one URL; what one answered is not the other's.
+        partition: partition.with(batch.service.as_bytes()).finish(),
+        max_age,
+    });
     let mut results: Vec<Option<Result<Entry, LoadError>>> = match &reuse {
         None => keys.iter().map(|_| None).collect(),
         Some(reuse) => keys.iter().map(|key| cached(loaders, &service, reuse, key).map(Ok)).collect(),

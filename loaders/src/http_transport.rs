@@ -54,6 +54,7 @@ impl Http {
                 .redirect(redirect::Policy::none())
                 .retry(retry::never())
                 .referer(false)
+                .user_agent(concat!("weft/", env!("CARGO_PKG_VERSION")))
                 .connect_timeout(settings.connect_timeout)
                 .pool_max_idle_per_host(settings.idle_connections_max)
                 .pool_idle_timeout(settings.idle_timeout)
@@ -119,6 +120,9 @@ fn request(call: &Call) -> Result<Request, LoadError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(LoadError::Unavailable("the address is neither http nor https"));
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(LoadError::Unavailable("the address must not hold credentials; send them in a header"));
+    }
     let mut request = Request::new(call.method.clone(), url);
     request.headers_mut().clone_from(&call.headers);
     for name in &OWN_HEADERS {
@@ -174,6 +178,8 @@ fn failure(error: &reqwest::Error) -> LoadError {
     // The only time limit that the client itself keeps.
     if error.is_timeout() {
         LoadError::Unavailable("no connection in time")
+    } else if error.is_decode() {
+        LoadError::Invalid("the answer cannot be decompressed".into())
     } else if error.is_connect() {
         LoadError::Unavailable("no connection")
     } else if error.is_builder() {
@@ -197,6 +203,15 @@ fn known(error: &(dyn Error + 'static)) -> Option<LoadError> {
         if error.is_incomplete_message() {
             return Some(CUT_OFF);
         }
+        // What goes wrong inside a body is told by the error below.
+        let below = error.source()?;
+        return known(below).or_else(|| match below.downcast_ref::<io::Error>()?.kind() {
+            io::ErrorKind::UnexpectedEof => Some(CUT_OFF),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                Some(LoadError::Invalid("the answer is no HTTP".into()))
+            }
+            _ => None,
+        });
     }
     let error = error.downcast_ref::<io::Error>()?;
     // What an I/O error wraps is not its source.

@@ -161,3 +161,57 @@ impl Flights {
 fn is_same(a: &Call, b: &Call) -> bool {
     a.service == b.service && a.method == b.method && a.url == b.url && a.body == b.body && a.headers == b.headers
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, Method, StatusCode};
+
+    use super::*;
+    use crate::{Exchange, Loaders, Settings, Transport};
+
+    struct Slow;
+
+    impl Transport for Slow {
+        fn exchange<'a>(&'a self, _: &'a Call) -> Exchange<'a> {
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Ok(Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() })
+            })
+        }
+    }
+
+    fn call(timeout: Duration) -> Call {
+        Call {
+            service: Arc::from("video"),
+            method: Method::GET,
+            url: "http://video.test/".into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            effect: Effect::Read,
+            deadline: Instant::now() + timeout,
+            timeout,
+        }
+    }
+
+    /// The registry would otherwise grow with every call that ever was.
+    #[tokio::test(start_paused = true)]
+    async fn nothing_stays_in_the_registry() {
+        let loaders = Loaders::with_transport(Settings::default(), Arc::new(Slow));
+        let held =
+            || loaders.shared.flights.shards.iter().map(|shard| shard.lock().map_or(0, |shard| shard.len())).sum();
+        let in_time = loaders.call(call(Duration::from_secs(1)));
+        let looked_at = async {
+            tokio::task::yield_now().await;
+            held()
+        };
+        let (answered, while_under_way): (_, usize) = tokio::join!(in_time, looked_at);
+        assert!(answered.is_ok());
+        assert_eq!((while_under_way, held()), (1, 0));
+
+        let late = loaders.call(call(Duration::from_millis(1))).await;
+        assert_eq!((late.is_err(), held()), (true, 0));
+    }
+}

@@ -43,6 +43,11 @@ use http_transport::Http;
 use inflight::Flights;
 use observe::Services;
 
+/// The examples of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// One HTTP exchange.
 #[derive(Clone, Debug)]
 pub struct Call {

@@ -86,7 +86,7 @@ pub(crate) async fn exchange(transport: &dyn Transport, service: &Service, call:
         peer.service = &*call.service,
         http.request.method = call.method.as_str(),
         http.response.status_code = field::Empty,
-        error.r#type = field::Empty,
+        "error.type" = field::Empty,
     );
     let mut running = Running::start(service, span.clone());
     let result = transport.exchange(call).instrument(span).await;
