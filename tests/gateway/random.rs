@@ -69,7 +69,8 @@ async fn check(seed: u64) -> Result<(), String> {
         let response = gateway.execute(request(), &context).await;
         let got: Value = serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;
         // As texts, since the order of keys counts.
-        if got["data"].to_string() != expected.to_string() {
+        let texts = [got["data"].to_string(), expected.to_string()];
+        if texts[0] != texts[1] {
             let plan = gateway.snapshot().plan_text(&request()).unwrap_or_else(|errors| format!("{errors:?}"));
             return Err(format!(
                 "{query}\nexpected {expected}\ngot      {}\nerrors {}\n{plan}",
