@@ -122,7 +122,7 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
             Some(prepare_field(shapes, layout, supergraph, fetch.subgraph, *connector, input.shape))
         }
         Call::ConnectLookup { connector, matched_by, input, .. } => {
-            let connector = subgraph.connector(*connector);
+            let connector = connector_of(subgraph, *connector);
             Some(prepare_lookup(shapes, layout, subgraph, connector, matched_by, input.shape))
         }
     };
@@ -131,7 +131,7 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
     | Call::ConnectLookup { connector, .. } = &fetch.call
     {
         // The whole graph stands for the connector: another version of it may map answers differently.
-        let connector = subgraph.connector(*connector);
+        let connector = connector_of(subgraph, *connector);
         partition = partition
             .with(supergraph.sdl.as_bytes())
             .with(connector.type_name.as_bytes())
@@ -140,11 +140,9 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
     PreparedFetch { dependents: Vec::new(), head, connector, partition }
 }
 
-impl Subgraph {
-    /// The connector with that index.
-    pub(crate) fn connector(&self, id: ConnectorId) -> &Connector {
-        &self.connectors[id.0 as usize]
-    }
+/// The connector with that index.
+pub(crate) fn connector_of(subgraph: &Subgraph, id: ConnectorId) -> &Connector {
+    &subgraph.connectors[id.0 as usize]
 }
 
 /// A connector whose answer is the value of a field.
@@ -157,7 +155,7 @@ fn prepare_field(
     shape: ShapeId,
 ) -> PreparedConnector {
     let subgraph = supergraph.subgraph(subgraph);
-    let connector = subgraph.connector(connector);
+    let connector = connector_of(subgraph, connector);
     let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok();
     let inner = shapes[shape.0 as usize].fields.first().and_then(|field| match field.value {
         ShapeValue::Object(inner) => Some(inner),

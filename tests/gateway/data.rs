@@ -188,7 +188,15 @@ impl Object<'_> {
             true => self.representation.as_ref().and_then(|representation| representation.get(name)),
             false => self.members.get(name),
         };
-        value.map_or("missing".to_owned(), text)
+        match value {
+            Some(Value::Object(members)) => {
+                let mut members = members.clone();
+                members.shift_remove("__typename");
+                Value::Object(members).to_string()
+            }
+            Some(value) => text(value),
+            None => "missing".to_owned(),
+        }
     }
 }
 
