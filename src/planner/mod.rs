@@ -16,6 +16,7 @@ mod cost;
 mod display;
 mod draft;
 mod emit;
+mod enter;
 mod graph;
 mod merge;
 mod missing;
@@ -24,9 +25,12 @@ mod policy;
 mod prune;
 mod reach;
 mod resolve;
+mod root;
 mod search;
 #[cfg(test)]
 mod tests;
+
+mod ways;
 
 pub use graph::Graph;
 pub use plan::Plan;
