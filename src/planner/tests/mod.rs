@@ -10,6 +10,7 @@ use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 
 mod optimal;
+mod oracle;
 mod random;
 mod size;
 
