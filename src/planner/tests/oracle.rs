@@ -75,6 +75,15 @@ impl<'s> World<'s> {
         Self { supergraph, targets }
     }
 
+    /// Whether every field has an answer that all of its subgraphs know.
+    fn is_consistent(&self) -> bool {
+        self.targets.iter().all(|((object, field), types)| {
+            let (object, field) = (Name::new(object).unwrap(), Name::new(field).unwrap());
+            let ty = self.supergraph.schema.type_field(&object, &field).unwrap().ty.inner_named_type();
+            !types.is_empty() || possible_types(&self.supergraph.schema, ty).is_empty()
+        })
+    }
+
     /// The value of a field; `seed` makes lists differ by element.
     fn value(&self, object: &Object, field: &Name, arguments: &str, ty: &Type, extra: u64, seed: u64) -> Answer {
         if ty.is_list() {
@@ -265,10 +274,11 @@ impl Executor<'_, '_> {
     fn run(&self) -> Value {
         let operation = self.document.operations.iter().next().unwrap();
         let root = Object { type_name: operation.selection_set.ty.clone(), number: 0, sent: Map::new() };
-        self.object(&root, &[&operation.selection_set])
+        self.object(&root, &[&operation.selection_set], &FieldSet::default())
     }
 
-    fn object(&self, object: &Object, sets: &[&SelectionSet]) -> Value {
+    /// `provided`: what the way here makes readable.
+    fn object(&self, object: &Object, sets: &[&SelectionSet], provided: &FieldSet) -> Value {
         let own_name = match self.subgraph {
             Some(subgraph) => name_in(self.world.supergraph, subgraph, &object.type_name).unwrap(),
             None => object.type_name.clone(),
@@ -289,19 +299,56 @@ impl Executor<'_, '_> {
                         panic!("representations are a variable");
                     };
                     let sent = self.variables[name.as_str()].as_array().unwrap();
-                    sent.iter().map(|r| self.object(&self.world.entity(r.as_object().unwrap()), &below)).collect()
+                    sent.iter()
+                        .map(|r| self.object(&self.world.entity(r.as_object().unwrap()), &below, provided))
+                        .collect()
                 }
                 (_, subgraph) => {
                     let answer = match subgraph {
                         Some(subgraph) => self.world.resolve(subgraph, object, &fields[0].name, &arguments),
                         None => self.world.unsplit(object, &fields[0].name, &arguments),
                     };
-                    self.world.finish(answer, &|object| self.object(object, &below))
+                    let provided = self.provided(&own_name, &fields[0].name, provided);
+                    self.world.finish(answer, &|object| self.object(object, &below, &provided))
                 }
             };
             out.insert(key.to_string(), value);
         }
         Value::Object(out)
+    }
+
+    /// What is readable below a field, which must be readable itself.
+    fn provided(&self, type_name: &Name, field: &Name, provided: &FieldSet) -> FieldSet {
+        let mut below = FieldSet::default();
+        let Some(subgraph) = self.subgraph else { return below };
+        let Some(facts) = subgraph.types.get(type_name) else { return below };
+        let own = &facts.fields[field];
+        let mut is_readable = !own.external && !own.overridden;
+        for fields in facts.keys.iter().map(|key| &key.fields).chain([provided]) {
+            is_readable |= self.find(type_name, fields, field, &mut below);
+        }
+        assert!(is_readable, "{type_name}.{field} cannot be read in {}", subgraph.name);
+        below.items.extend(own.provides.iter().flat_map(|provides| provides.items.clone()));
+        below
+    }
+
+    fn find(&self, type_name: &Name, fields: &FieldSet, field: &Name, below: &mut FieldSet) -> bool {
+        let mut is_found = false;
+        for item in &fields.items {
+            match item {
+                FieldSetItem::Field { name, selection, .. } if name == field => {
+                    is_found = true;
+                    below.items.extend(selection.items.clone());
+                }
+                FieldSetItem::Inline { type_condition, selection }
+                    if possible_types(self.schema, type_condition).contains(type_name) =>
+                {
+                    is_found |= self.find(type_name, selection, field, below);
+                }
+                _ => {}
+            }
+        }
+        is_found
     }
 
     fn collect<'f>(&'f self, type_name: &Name, set: &'f SelectionSet, into: &mut Vec<(Name, Vec<&'f Field>)>) {
@@ -542,7 +589,7 @@ fn flatten(value: &Value, path: Vec<usize>, into: &mut Vec<(Vec<usize>, Value)>)
 pub(super) fn compare(supergraph: &Supergraph, text: &str, what: &str) {
     let world = World::new(supergraph);
     let plan = plan_text(supergraph, text).unwrap_or_else(|error| panic!("{what}: {error}\n{text}"));
-    if plan.kind == OperationType::Mutation {
+    if plan.kind == OperationType::Mutation || !world.is_consistent() {
         return;
     }
     let document = ExecutableDocument::parse_and_validate(&supergraph.api, text, "operation").unwrap().into_inner();
