@@ -13,6 +13,7 @@ mod graphs;
 mod optimal;
 mod oracle;
 mod random;
+mod reachable;
 mod size;
 
 use super::plan::{Call, ObjectProjection, ProjectionValue, RecordSource, ShapeId};
