@@ -229,7 +229,7 @@ fn graph(seed: u64, reach: Reach) -> String {
 
 #[test]
 fn random_graphs_answer_as_if_unsplit() {
-    let count: u64 = std::env::var("RANDOM_GRAPHS").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
+    let count: u64 = std::env::var("RANDOM_GRAPHS").ok().and_then(|text| text.parse().ok()).unwrap_or(16);
     let only: Option<u64> = std::env::var("SEED").ok().and_then(|text| text.parse().ok());
     let (mut answered, mut refused) = (0, 0);
     for seed in 0..count {
