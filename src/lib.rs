@@ -6,6 +6,7 @@ pub mod compose;
 pub mod connect;
 pub mod demo;
 pub mod diagnostic;
+pub(crate) mod execute;
 pub mod gateway;
 pub mod operation;
 pub mod planner;

@@ -76,7 +76,8 @@ impl Facts {
         let provided = coordinates(subgraph, &facts.provides);
         let required = coordinates(subgraph, &facts.requires);
         let mut external = HashSet::default();
-        for (name, ty) in &subgraph.schema.types {
+        // On an interface's field it says nothing; a rule tells of it.
+        for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| ty.is_object()) {
             let whole = subgraph.has(ty.directives(), Known::External);
             for (field, definition) in fields_of(ty).into_iter().flatten() {
                 if whole || subgraph.has(&definition.directives, Known::External) {

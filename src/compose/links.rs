@@ -8,6 +8,7 @@ use apollo_compiler::Name;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Definition, Directive, Document, Value};
 use apollo_compiler::collections::{HashMap, HashSet};
+use apollo_compiler::parser::SourceSpan;
 
 use super::directives::{CATALOGUE, Entry, FEDERATION_MINOR_MAX, FEDERATION_TYPES, FRAGMENT_TYPES, Known};
 use super::place::Places;
@@ -134,11 +135,12 @@ impl Links<'_> {
         let minor = if version.0 == 2 { version.1.min(FEDERATION_MINOR_MAX) } else { FEDERATION_MINOR_MAX };
         self.import(link, prefix, "federation", |e| e.federation.is_some_and(|since| since <= minor));
         for entry in CATALOGUE.iter().filter(|e| e.federation.is_some_and(|since| since > minor)) {
-            if self.imports(link).any(|(imported, _)| imported.strip_prefix('@') == Some(entry.name)) {
+            let imported = imports(link).find(|(_, imported, _)| imported.strip_prefix('@') == Some(entry.name));
+            if let Some((item, ..)) = imported {
                 let since = entry.federation.unwrap_or_default();
-                self.error(
+                self.error_at(
                     "INVALID_LINK_DIRECTIVE_USAGE",
-                    link,
+                    item.location(),
                     format!("Federation v2.{minor} has no `@{}`.", entry.name),
                     Some(&format!("It came with v2.{since}: link that version or a newer one.")),
                 );
@@ -156,7 +158,7 @@ impl Links<'_> {
 
     /// A specification of one directive, which has the specification's name.
     fn single(&mut self, link: &Node<Directive>, prefix: &str, spec: &'static str) {
-        let renamed = self.imports(link).find(|(what, _)| what.strip_prefix('@') == Some(spec)).map(|(_, to)| to);
+        let renamed = imports(link).find(|(_, what, _)| what.strip_prefix('@') == Some(spec)).map(|(.., to)| to);
         let local = renamed.as_deref().and_then(|to| to.strip_prefix('@')).unwrap_or(prefix).to_owned();
         let Some(entry) = CATALOGUE.iter().find(|e| e.name == spec) else { return };
         if let Ok(local) = Name::new(&local) {
@@ -172,8 +174,7 @@ impl Links<'_> {
             }
         }
         self.check_import_syntax(link);
-        let imports: Vec<_> = self.imports(link).collect();
-        for (imported, local) in imports {
+        for (item, imported, local) in imports(link) {
             match (imported.strip_prefix('@'), local.strip_prefix('@')) {
                 (Some(directive), Some(local)) => {
                     let Some(entry) = CATALOGUE.iter().find(|e| e.name == directive && has(e)) else {
@@ -184,9 +185,9 @@ impl Links<'_> {
                             continue;
                         }
                         let help = nearest(directive, CATALOGUE.iter().filter(|e| has(e)).map(|e| e.name));
-                        self.error(
+                        self.error_at(
                             "INVALID_LINK_DIRECTIVE_USAGE",
-                            link,
+                            item.location(),
                             format!("The linked specification has no `@{directive}` to import."),
                             help.map(|h| format!("Did you mean `@{h}`?")).as_deref(),
                         );
@@ -194,14 +195,14 @@ impl Links<'_> {
                     };
                     let Ok(local) = Name::new(local) else {
                         let message = format!("`@{local}` is not a name that a directive can have.");
-                        self.error("INVALID_LINK_DIRECTIVE_USAGE", link, message, None);
+                        self.error_at("INVALID_LINK_DIRECTIVE_USAGE", item.location(), message, None);
                         continue;
                     };
                     let before = self.names.insert(local.clone(), (entry.known, entry.name));
                     if before.is_some_and(|(_, name)| name != entry.name) {
                         let message = format!("`@{local}` is imported with two meanings.");
                         let help = "Rename one of them: `{name: \"@key\", as: \"@myKey\"}`.";
-                        self.error("INVALID_LINK_DIRECTIVE_USAGE", link, message, Some(help));
+                        self.error_at("INVALID_LINK_DIRECTIVE_USAGE", item.location(), message, Some(help));
                     }
                 }
                 (None, None) if spec == "federation" && FEDERATION_TYPES.contains(&imported.as_str()) => {
@@ -214,20 +215,14 @@ impl Links<'_> {
                     let is_directive = CATALOGUE.iter().any(|e| e.name == imported && has(e));
                     let help = is_directive.then(|| format!("A directive is imported with its sign: \"@{imported}\"."));
                     let message = format!("The linked specification has no type `{imported}` to import.");
-                    self.error("INVALID_LINK_DIRECTIVE_USAGE", link, message, help.as_deref());
+                    self.error_at("INVALID_LINK_DIRECTIVE_USAGE", item.location(), message, help.as_deref());
                 }
                 _ => {
                     let message = format!("`{imported}` cannot be imported as `{local}`: both or none have the `@`.");
-                    self.error("INVALID_LINK_DIRECTIVE_USAGE", link, message, None);
+                    self.error_at("INVALID_LINK_DIRECTIVE_USAGE", item.location(), message, None);
                 }
             }
         }
-    }
-
-    /// (what is imported, under which name), both with their `@`.
-    fn imports<'d>(&self, link: &'d Node<Directive>) -> impl Iterator<Item = (String, String)> + use<'d> {
-        let list = link.specified_argument_by_name("import").and_then(|v| v.as_list()).unwrap_or_default();
-        list.iter().filter_map(|item| import_item(item))
     }
 
     fn check_import_syntax(&mut self, link: &Node<Directive>) {
@@ -249,7 +244,11 @@ impl Links<'_> {
     }
 
     fn error(&mut self, code: &'static str, link: &Node<Directive>, message: impl Into<String>, help: Option<&str>) {
-        let mut diagnostic = Diagnostic::error(code, message).at(self.places.span(link.location()), "");
+        self.error_at(code, link.location(), message, help);
+    }
+
+    fn error_at(&mut self, code: &'static str, at: Option<SourceSpan>, message: impl Into<String>, help: Option<&str>) {
+        let mut diagnostic = Diagnostic::error(code, message).at(self.places.span(at), "");
         diagnostic.help = help.map(str::to_owned);
         self.out.push(diagnostic);
     }
@@ -257,6 +256,12 @@ impl Links<'_> {
 
 /// See [`FRAGMENT`]; a pattern.
 const FRAGMENT_SPEC: (&str, &str) = FRAGMENT;
+
+/// What a link imports, and under which name, both with their `@`.
+fn imports(link: &Node<Directive>) -> impl Iterator<Item = (&Node<Value>, String, String)> {
+    let list = link.specified_argument_by_name("import").and_then(|v| v.as_list()).unwrap_or_default();
+    list.iter().filter_map(|item| import_item(item).map(|(imported, local)| (item, imported, local)))
+}
 
 fn import_item(item: &Value) -> Option<(String, String)> {
     match item {

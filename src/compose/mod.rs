@@ -34,6 +34,7 @@ mod lookups;
 mod merge;
 mod place;
 mod rules;
+mod satisfiability;
 mod selection;
 mod subgraph;
 mod upgrade;
@@ -86,7 +87,9 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     }
     let (supergraph, found) = read::from_document(&document, &sources);
     out.extend(found);
-    supergraph.filter(|_| !has_errors(out))
+    let supergraph = supergraph?;
+    satisfiability::check(&supergraph, &subgraphs, out);
+    (!has_errors(out)).then_some(supergraph)
 }
 
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {

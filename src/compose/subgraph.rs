@@ -84,9 +84,9 @@ impl Subgraph {
 
     /// Whether the type is written as an extension of one that another fragment defines.
     pub(crate) fn is_extension(&self, ty: &ExtendedType) -> bool {
-        // A type that only extensions mention is adopted by the parser, without a place of its own.
-        let adopted = ty.location().is_none() && !ty.extensions().is_empty();
-        adopted || self.has(ty.directives(), Known::Extends)
+        let mut origins = ty.iter_origins().peekable();
+        let only_extended = origins.peek().is_some() && origins.all(|origin| origin.extension_id().is_some());
+        only_extended || self.has(ty.directives(), Known::Extends)
     }
 
     /// An object or interface type's fields; none for other kinds.
@@ -117,7 +117,7 @@ pub(crate) fn read(
     let url = fragment.url.clone().or_else(|| service_url(&document, &names));
     check_applied(&document, &names, &places, out);
     let document = strip(document, &names, &places, out);
-    let schema = build(&document, &names, &places, out)?;
+    let schema = build(&document, &names, &places, out);
     if out.len() > errors_before {
         return None;
     }
@@ -151,6 +151,9 @@ fn tell(errors: &DiagnosticList, places: &Places, out: &mut Vec<Diagnostic>, wan
     }
 }
 
+/// Directives of GraphQL itself.
+const BUILT_IN: [&str; 4] = ["deprecated", "specifiedBy", "skip", "include"];
+
 /// Every directive in use must be known, and supported.
 fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) {
     let own: HashSet<&Name> = document
@@ -174,7 +177,7 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
                 .help("Remove it: all its fields are nullable, and the service still checks that one is given."),
         ),
         None if own.contains(&directive.name) => {}
-        None if ["deprecated", "specifiedBy"].contains(&directive.name.as_str()) => {}
+        None if BUILT_IN.contains(&directive.name.as_str()) => {}
         None => {
             let mut diagnostic =
                 Diagnostic::error("INVALID_GRAPHQL", format!("Unknown directive `@{}`.", directive.name))
@@ -364,7 +367,7 @@ fn is_builtin(name: &str) -> bool {
 }
 
 /// Builds the schema, with the definitions that the fragment imports, and validates it.
-fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) -> Option<Schema> {
+fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) -> Schema {
     let mut added = Document::new();
     added.definitions.extend(DEFINED.types.iter().cloned());
     for (local, canonical) in names.iter() {
@@ -380,7 +383,7 @@ fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diag
         Ok(schema) => schema,
         Err(failed) => {
             tell(&failed.errors, places, out, |_| true);
-            return None;
+            failed.partial
         }
     };
     let mut schema = match schema.validate() {
@@ -394,7 +397,7 @@ fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diag
     let ours = |name: &str| name.starts_with("weft__") || name == "federation__FieldSet";
     schema.types.retain(|name, _| !ours(name));
     schema.directive_definitions.retain(|name, _| names.get(name).is_none());
-    Some(schema)
+    schema
 }
 
 /// Any `@connect` makes a fragment HTTP/JSON.

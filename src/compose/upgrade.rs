@@ -206,8 +206,7 @@ fn external_part(subgraph: &Subgraph, on: &Name, items: &[Selection]) -> Vec<Sel
                     continue;
                 };
                 let coordinate: Coordinate = (on.clone(), field.name.clone());
-                let external =
-                    subgraph.facts.external.contains(&coordinate) || subgraph.facts.fake_external.contains(&coordinate);
+                let external = subgraph.facts.external.contains(&coordinate);
                 if external {
                     kept.push(item.clone());
                 } else if !field.selection_set.is_empty() {

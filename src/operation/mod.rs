@@ -11,10 +11,88 @@
 //! variables that its conditions use.
 //! Source: GraphQL specification, CollectFields, MergeSelectionSets, CoerceVariableValues.
 
+mod document;
+mod limits;
+mod normalize;
+mod overlap;
+mod variables;
+
+use std::fmt;
+
 use apollo_compiler::ast::{Type, Value};
+use apollo_compiler::response::GraphQLError;
 use apollo_compiler::{Name, Node};
 
 pub use apollo_compiler::ast::OperationType;
+pub use document::{Document, DocumentOperation};
+pub use limits::Limits;
+pub use normalize::normalize;
+pub(crate) use normalize::{possible_types, value_variables};
+pub use variables::{Variables, coerce_variables};
+
+/// Why a request has no `data`: the text, the operation's name, its variables, or a limit.
+/// Source: GraphQL specification, request errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    /// What kind of mistake it is.
+    pub kind: RequestErrorKind,
+    /// One sentence for the client's author.
+    pub message: String,
+    /// Places in the operation's text.
+    pub locations: Vec<Location>,
+}
+
+/// A place in an operation's text; both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// What kind of mistake a [`RequestError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestErrorKind {
+    /// The text is no GraphQL.
+    Syntax,
+    /// The document is not valid for the schema.
+    Validation,
+    /// The document has no such operation.
+    OperationName,
+    /// A variable is missing or of the wrong type.
+    Variables,
+    /// A limit is exceeded.
+    Limit,
+}
+
+impl RequestError {
+    fn new(kind: RequestErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), locations: Vec::new() }
+    }
+
+    fn from_graphql(kind: RequestErrorKind, error: GraphQLError) -> Self {
+        let locations = error.locations.iter().map(|l| Location { line: l.line, column: l.column }).collect();
+        Self { kind, message: error.message, locations }
+    }
+
+    /// What `extensions.code` says.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            RequestErrorKind::Syntax => "GRAPHQL_PARSE_FAILED",
+            RequestErrorKind::Validation => "GRAPHQL_VALIDATION_FAILED",
+            RequestErrorKind::OperationName => "OPERATION_RESOLUTION_FAILURE",
+            RequestErrorKind::Variables => "BAD_USER_INPUT",
+            RequestErrorKind::Limit => "OPERATION_TOO_COMPLEX",
+        }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
 
 /// A normalized operation, for one assignment of the variables that its conditions use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,3 +150,6 @@ pub struct Field {
     /// What is selected on its objects; `None` for a leaf.
     pub selection: Option<SelectionSet>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,7 +144,9 @@ pub enum RecordSource {
 pub enum TypenameSource {
     /// Only one is possible.
     Known(Name),
-    /// The first of these slots that holds one.
+    /// The first of these slots that holds one. Without any slot the type is not known and nobody needs it: no fetch
+    /// filters by it, and the projection has at most one branch, which is then written for every object (what stands
+    /// there is told by a service that knows an interface only as an object).
     Slots(Vec<(RecordId, SlotId)>),
 }
 
@@ -153,6 +155,8 @@ pub enum TypenameSource {
 pub struct Fetch {
     /// Whom to ask.
     pub subgraph: SubgraphId,
+    /// The service's name, and for a connector what it asks for: `rating`, `rating POST /ratings/batch`. For people.
+    pub title: String,
     /// What must have been answered (or have failed) before.
     pub after: Vec<FetchId>,
     /// What to ask.
@@ -183,7 +187,7 @@ pub enum Call {
         shape: ShapeId,
     },
     /// `_entities` of a GraphQL subgraph, for each of the inputs under an alias of its own (`_e0`, `_e1`, …; a single
-    /// input has no alias). Input `i` sends its representations in the variable `$representations` (single) or `$r{i}`.
+    /// input has no alias). Each input sends its representations in its own [`EntityInput::variable`].
     Entities {
         /// What is sent.
         operation: DownstreamOperation,
@@ -258,6 +262,9 @@ pub struct EntityInput {
     pub representation: Representation,
     /// The layout of an answered entity.
     pub shape: ShapeId,
+    /// For [`Call::Entities`], the variable that its representations are sent in: `representations` for a single input, else
+    /// `r0`, `r1`, …, unless the client uses that name itself. Empty for connectors.
+    pub variable: String,
 }
 
 /// What is sent to identify an object: a small projection of what is known of it.

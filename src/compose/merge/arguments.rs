@@ -104,7 +104,7 @@ impl<'a> Merger<'a> {
         }
         for source in bases.iter().filter(|s| have.iter().all(|(h, _)| *h != s.subgraph)) {
             let at = self.subgraphs[source.subgraph].at_name(&source.definition.name);
-            diagnostic = diagnostic.at(at, "it lacks here");
+            diagnostic = diagnostic.at(at, "missing here");
         }
         self.out.push(diagnostic);
         required.is_none()

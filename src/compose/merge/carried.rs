@@ -2,13 +2,14 @@
 //!
 //! The form is described in [`crate::compose`].
 
-use apollo_compiler::ast::{Directive, Value};
+use apollo_compiler::ast::{Directive, Selection, Value};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node, Schema};
 
 use super::fields::FieldSource;
 use super::{Merger, component, directive, string};
 use crate::compose::directives::Known;
+use crate::compose::facts::Application;
 use crate::compose::subgraph::Applied;
 
 /// Carried from a field: the directive's arguments as they are.
@@ -68,10 +69,10 @@ impl<'a> Merger<'a> {
                 carried.extend(self.bound(source.subgraph, "require", &argument.name, required));
             } else if let Some(is) = subgraph.first(&argument.directives, Known::Is) {
                 carried.extend(self.bound(source.subgraph, "is", &argument.name, is));
-            } else if lookup && self.is_key_field(source, &argument.name) {
-                // Left out, `@is` is the key field of the argument's name.
-                let text =
-                    if argument.ty.is_list() { format!("[{}]", argument.name) } else { argument.name.to_string() };
+            } else if let Some(key_is_list) = self.key_field(source, &argument.name).filter(|_| lookup) {
+                // Left out, `@is` is the key field of the argument's name; a list of them where a list is answered.
+                let is_list = field.ty.is_list() && argument.ty.is_list() && !key_is_list;
+                let text = if is_list { format!("[{}]", argument.name) } else { argument.name.to_string() };
                 carried.push(self.binding(source.subgraph, "is", &argument.name, string(text)));
             }
         }
@@ -136,11 +137,16 @@ impl<'a> Merger<'a> {
         )
     }
 
-    /// Whether a lookup's type has a key with a field of that name at its top.
-    fn is_key_field(&self, source: &FieldSource<'a>, argument: &Name) -> bool {
-        let facts = &self.subgraphs[source.subgraph].facts;
+    /// A field of that name at the top of a key of the lookup's type: whether it is a list.
+    fn key_field(&self, source: &FieldSource<'a>, argument: &Name) -> Option<bool> {
+        let subgraph = &self.subgraphs[source.subgraph];
         let ty = source.definition.ty.inner_named_type();
-        facts.keys_of(ty).any(|_| facts.key_fields.contains(&(ty.clone(), argument.clone())))
+        let field = subgraph.fields(ty)?.get(argument)?;
+        let selects = |key: &Application| {
+            let items = key.parsed.as_ref().map(|fields| fields.items.as_slice()).unwrap_or_default();
+            items.iter().any(|item| matches!(item, Selection::Field(field) if field.name == *argument))
+        };
+        subgraph.facts.keys_of(ty).any(selects).then_some(field.ty.is_list())
     }
 
     /// `@cacheControl` on a union holds for the fields that return it: `@join__directive` has no place on unions.

@@ -99,7 +99,7 @@ impl<'a> Merger<'a> {
             hint = hint.at(self.subgraphs[*index].at_name(&value.value), "");
         }
         if let Some((index, ty)) = sources.iter().find(|(i, _)| have.iter().all(|(h, _)| h != i)) {
-            hint = hint.at(self.subgraphs[*index].at_name(ty.name()), "it lacks here");
+            hint = hint.at(self.subgraphs[*index].at_name(ty.name()), "missing here");
         }
         self.out.push(hint);
     }
@@ -115,7 +115,7 @@ impl<'a> Merger<'a> {
             error = error.at(self.subgraphs[*index].at_name(&value.value), "");
         }
         for (index, ty) in lacking {
-            error = error.at(self.subgraphs[*index].at_name(ty.name()), format!("`{value}` lacks here"));
+            error = error.at(self.subgraphs[*index].at_name(ty.name()), format!("`{value}` is missing here"));
         }
         self.out.push(error.help("Add the value everywhere, or mark it `@inaccessible` until every fragment has it."));
     }

@@ -99,7 +99,7 @@ impl<'a> Merger<'a> {
             diagnostic = diagnostic.at(self.subgraphs[*index].at_name(&definition.name), "");
         }
         for (index, ty) in lacking {
-            diagnostic = diagnostic.at(self.subgraphs[*index].at_name(ty.name()), "it lacks here");
+            diagnostic = diagnostic.at(self.subgraphs[*index].at_name(ty.name()), "missing here");
         }
         self.out.push(diagnostic);
         required.is_some()

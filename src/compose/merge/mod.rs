@@ -25,7 +25,7 @@ use apollo_compiler::{Name, Node, Schema};
 
 use super::directives::Known;
 use super::subgraph::{Subgraph, fields_of};
-use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::diagnostic::{Diagnostic, Severity};
 
 /// A type in the subgraphs that define it.
 pub(crate) type TypeSources<'a> = Vec<(usize, &'a ExtendedType)>;
@@ -256,14 +256,6 @@ pub(crate) fn string(text: impl Into<String>) -> Node<Value> {
 /// A component of a definition.
 fn component<T>(node: Node<T>) -> Component<T> {
     Component::from(node)
-}
-
-/// A label for each subgraph's place, with what it says there.
-pub(crate) fn at_each(mut diagnostic: Diagnostic, places: impl Iterator<Item = (Option<Span>, String)>) -> Diagnostic {
-    for (span, text) in places {
-        diagnostic = diagnostic.at(span, text);
-    }
-    diagnostic
 }
 
 /// A type as a message shows it.

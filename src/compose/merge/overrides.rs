@@ -58,6 +58,8 @@ impl<'a> Merger<'a> {
             let other = sources[other_position];
             let of_other = &self.subgraphs[other.subgraph];
             if of_other.has(&other.definition.directives, Known::Override) {
+                // Both want it, so neither counts as sharing it besides.
+                roles[other_position] = Role::UsedOverridden;
                 let message = format!("`{coordinate}` overrides `{from}`, which overrides it as well.");
                 self.out.push(
                     Diagnostic::error("OVERRIDE_SOURCE_HAS_OVERRIDE", message)
@@ -68,6 +70,7 @@ impl<'a> Merger<'a> {
                 continue;
             }
             if let Some((at_other, name)) = self.collision(&other) {
+                roles[other_position] = Role::UsedOverridden;
                 let message = format!("`{coordinate}` of `{from}` has `@{name}`, and cannot be overridden.");
                 self.out.push(
                     Diagnostic::error("OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE", message)

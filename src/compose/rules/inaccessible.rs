@@ -38,6 +38,17 @@ fn hidden(directives: &impl Applied) -> bool {
 impl Rule<'_> {
     /// Points at the element in every fragment that has it.
     fn error(&mut self, code: &'static str, message: String, ty: &Name, field: Option<&Name>) {
+        self.error_at(code, message, ty, field, None);
+    }
+
+    fn error_at(
+        &mut self,
+        code: &'static str,
+        message: String,
+        ty: &Name,
+        field: Option<&Name>,
+        argument: Option<&Name>,
+    ) {
         let places: Vec<Option<Span>> = self
             .subgraphs
             .iter()
@@ -46,7 +57,13 @@ impl Rule<'_> {
                 let Some(field) = field else { return Some(subgraph.at_name(ty.name())) };
                 let name = match ty {
                     ExtendedType::InputObject(t) => &t.fields.get(field)?.name,
-                    _ => &fields_of(ty)?.get(field)?.name,
+                    _ => {
+                        let field = fields_of(ty)?.get(field)?;
+                        match argument {
+                            Some(argument) => &field.argument_by_name(argument)?.name,
+                            None => &field.name,
+                        }
+                    }
                 };
                 Some(subgraph.at_name(name))
             })
@@ -95,7 +112,7 @@ impl Rule<'_> {
                 }
                 continue;
             }
-            self.reference(&format!("{name}.{field_name}"), &field.ty, name, field_name);
+            self.reference(&format!("{name}.{field_name}"), &field.ty, name, field_name, None);
             for argument in &field.arguments {
                 let place = format!("{name}.{field_name}({}:)", argument.name);
                 self.input_value(&place, argument, name, field_name);
@@ -123,16 +140,16 @@ impl Rule<'_> {
             if value.is_required() && !self.is_filled(ty, field, &value.name) {
                 let message =
                     format!("`{place}` is required and `@inaccessible`: no client could send it. Give it a default.");
-                self.error("REQUIRED_INACCESSIBLE", message, ty, Some(field));
+                self.error_at("REQUIRED_INACCESSIBLE", message, ty, Some(field), Some(&value.name));
             }
             return;
         }
-        self.reference(place, &value.ty, ty, field);
+        self.reference(place, &value.ty, ty, field, Some(&value.name));
         if let Some(default) = &value.default_value
             && self.uses_hidden(default, value.ty.inner_named_type())
         {
             let message = format!("The default of `{place}` uses something that is `@inaccessible`.");
-            self.error("DEFAULT_VALUE_USES_INACCESSIBLE", message, ty, Some(field));
+            self.error_at("DEFAULT_VALUE_USES_INACCESSIBLE", message, ty, Some(field), Some(&value.name));
         }
     }
 
@@ -149,12 +166,12 @@ impl Rule<'_> {
         })
     }
 
-    fn reference(&mut self, place: &str, reference: &Type, ty: &Name, field: &Name) {
+    fn reference(&mut self, place: &str, reference: &Type, ty: &Name, field: &Name, argument: Option<&Name>) {
         let inner = reference.inner_named_type();
         if self.is_hidden_type(inner) {
             let message =
                 format!("`{place}` is visible, and its type `{inner}` is `@inaccessible`. Hide both, or none.");
-            self.error("REFERENCED_INACCESSIBLE", message, ty, Some(field));
+            self.error_at("REFERENCED_INACCESSIBLE", message, ty, Some(field), argument);
         }
     }
 

@@ -1,0 +1,126 @@
+//! What failed: the failures of a request, and their codes.
+//!
+//! In: load errors, answers of the wrong shape, the errors that services report themselves. Out: [`Failure`]s, which
+//! slots refer to by index, so that one failure of a load costs one entry, however many positions it nulls.
+//! Deliberately absent: paths and null propagation; a failure is given its paths when the response is written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weft_loaders::LoadError;
+
+use super::json;
+use crate::planner::plan::PositionId;
+
+/// Positions that are told of one load; the others are counted.
+pub(crate) const TOLD_MAX: u32 = 100;
+
+/// What kind of failure it was; the client's `extensions.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Code {
+    Timeout,
+    Unavailable,
+    Status,
+    InvalidResponse,
+    /// The service's own error.
+    Downstream,
+}
+
+impl Code {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "DOWNSTREAM_TIMEOUT",
+            Self::Unavailable => "DOWNSTREAM_UNAVAILABLE",
+            Self::Status => "DOWNSTREAM_STATUS",
+            Self::InvalidResponse => "DOWNSTREAM_INVALID_RESPONSE",
+            Self::Downstream => "DOWNSTREAM_ERROR",
+        }
+    }
+}
+
+/// Index of a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FailureId(pub(crate) u32);
+
+/// Index of a [`Load`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LoadId(pub(crate) u32);
+
+/// One load of one fetch: what its failures have in common.
+#[derive(Debug)]
+pub(crate) struct Load {
+    /// `extensions.service`.
+    pub(crate) service: Arc<str>,
+    /// Where what it failed to place is told.
+    pub(crate) position: PositionId,
+}
+
+/// One thing that went wrong.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Whose.
+    pub(crate) load: LoadId,
+    /// What kind.
+    pub(crate) code: Code,
+    /// A JSON string.
+    pub(crate) message: Bytes,
+    /// The `extensions` of a service's own error: a JSON object.
+    pub(crate) downstream: Option<Bytes>,
+}
+
+/// All failures of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    all: Vec<Failure>,
+    loads: Vec<Load>,
+}
+
+impl Failures {
+    /// Opens a load.
+    pub(crate) fn load(&mut self, service: &Arc<str>, position: PositionId) -> LoadId {
+        let id = LoadId(self.loads.len() as u32);
+        self.loads.push(Load { service: Arc::clone(service), position });
+        id
+    }
+
+    /// Adds a failure of the gateway's own words, told after the service's name.
+    pub(crate) fn add(&mut self, load: LoadId, code: Code, message: &str) -> FailureId {
+        let mut text = Vec::with_capacity(64);
+        json::write_string(&format!("{}: {message}", self.get_load(load).service), &mut text);
+        self.push(Failure { load, code, message: text.into(), downstream: None })
+    }
+
+    /// Adds a failure that the loaders report.
+    pub(crate) fn add_load_error(&mut self, load: LoadId, error: &LoadError) -> FailureId {
+        let code = match error {
+            LoadError::Timeout(_) => Code::Timeout,
+            LoadError::Unavailable(_) => Code::Unavailable,
+            LoadError::Status(_) => Code::Status,
+            LoadError::Invalid(_) => Code::InvalidResponse,
+        };
+        self.add(load, code, &error.to_string())
+    }
+
+    /// Adds a failure.
+    pub(crate) fn push(&mut self, failure: Failure) -> FailureId {
+        let id = FailureId(self.all.len() as u32);
+        self.all.push(failure);
+        id
+    }
+
+    pub(crate) fn get(&self, id: FailureId) -> &Failure {
+        &self.all[id.0 as usize]
+    }
+
+    pub(crate) fn get_load(&self, id: LoadId) -> &Load {
+        &self.loads[id.0 as usize]
+    }
+
+    pub(crate) fn loads(&self) -> &[Load] {
+        &self.loads
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FailureId, &Failure)> {
+        self.all.iter().enumerate().map(|(index, failure)| (FailureId(index as u32), failure))
+    }
+}

@@ -1,0 +1,442 @@
+//! Speaks with GraphQL services: root operations and `_entities`.
+//!
+//! In: the planned operation, variables, representations. Out: bodies of calls; answers taken apart into one entry per
+//! representation, each with the errors that belong to it as notes. An answer that is no GraphQL is a load error.
+//! Source: GraphQL over HTTP, "Response"; Apollo Federation subgraph specification, `_entities`.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use weft_loaders::{Answer, Call, Effect, Entry, LoadError, Protocol};
+
+use super::json::{self, Fault, Reader};
+use crate::operation::Variables;
+use crate::planner::plan::DownstreamOperation;
+
+/// Errors that are read of one answer.
+const ERRORS_MAX: usize = 1_000;
+
+/// Whom a fetch asks, and for how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) service: Arc<str>,
+    pub(crate) url: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) effect: Effect,
+    pub(crate) deadline: Instant,
+    pub(crate) timeout: Duration,
+}
+
+impl Endpoint {
+    pub(crate) fn call(&self, body: Vec<u8>) -> Call {
+        Call {
+            service: Arc::clone(&self.service),
+            method: Method::POST,
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            body: body.into(),
+            effect: self.effect,
+            deadline: self.deadline,
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// The headers of a call to a GraphQL service: those of the client's that are forwarded, and what the body is.
+pub(crate) fn headers<'h>(client: &HeaderMap, forwarded: impl Iterator<Item = &'h HeaderName>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in forwarded {
+        for value in client.get_all(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json, application/graphql-response+json"));
+    headers
+}
+
+/// `{"query":…,"operationName":…,"variables":{`: what the requests of a fetch have in common.
+pub(crate) fn head(operation: &DownstreamOperation) -> Vec<u8> {
+    let mut out = b"{\"query\":".to_vec();
+    json::write_string(&operation.text, &mut out);
+    if let Some(name) = &operation.name {
+        out.extend_from_slice(b",\"operationName\":");
+        json::write_string(name, &mut out);
+    }
+    out.extend_from_slice(b",\"variables\":{");
+    out
+}
+
+/// `"name":value,…`: the client's variables that an operation uses. An absent one stays absent.
+pub(crate) fn variables(operation: &DownstreamOperation, values: &Variables) -> Vec<u8> {
+    let mut out = Vec::new();
+    for variable in &operation.variables {
+        let Some(value) = values.get(variable.name.as_str()) else { continue };
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        json::write_string(&variable.name, &mut out);
+        out.push(b':');
+        // Writing to memory cannot fail.
+        drop(serde_json::to_writer(&mut out, value));
+    }
+    out
+}
+
+/// The body of a root operation.
+pub(crate) fn root_body(head: &[u8], variables: &[u8]) -> Vec<u8> {
+    [head, variables, b"}}"].concat()
+}
+
+/// Loads entities. A key is a representation, with the number of its input before it where there are several (`1:{…}`).
+pub(crate) struct Entities<'e> {
+    pub(crate) endpoint: &'e Endpoint,
+    pub(crate) head: &'e [u8],
+    pub(crate) variables: &'e [u8],
+    /// The variable in which each input's representations are sent.
+    pub(crate) inputs: &'e [&'e str],
+}
+
+/// What stands before a representation in its key, where there are several inputs: see [`Entities`].
+pub(crate) fn write_key_prefix(input: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(input.to_string().as_bytes());
+    out.push(b':');
+}
+
+impl Entities<'_> {
+    /// The input of a key, and its representation.
+    fn parse_key<'k>(&self, key: &'k [u8]) -> (usize, &'k [u8]) {
+        if self.inputs.len() < 2 {
+            return (0, key);
+        }
+        let colon = key.iter().position(|byte| *byte == b':').unwrap_or(0);
+        let input = std::str::from_utf8(&key[..colon]).ok().and_then(|digits| digits.parse().ok());
+        (input.unwrap_or(0), &key[(colon + 1).min(key.len())..])
+    }
+
+    fn alias(&self, input: usize) -> Cow<'static, str> {
+        if self.inputs.len() < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
+    }
+
+    /// The keys of each input, as indices.
+    fn by_input(&self, keys: &[Bytes]) -> Vec<Vec<usize>> {
+        let mut by_input = vec![Vec::new(); self.inputs.len().max(1)];
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(keys) = by_input.get_mut(self.parse_key(key).0) {
+                keys.push(index);
+            }
+        }
+        by_input
+    }
+}
+
+impl Protocol for Entities<'_> {
+    fn call(&self, keys: &[Bytes]) -> Result<Call, LoadError> {
+        let size = keys.iter().map(|key| key.len() + 1).sum::<usize>();
+        let mut body = Vec::with_capacity(self.head.len() + self.variables.len() + size + 32);
+        body.extend_from_slice(self.head);
+        body.extend_from_slice(self.variables);
+        for (input, of_input) in self.by_input(keys).iter().enumerate() {
+            if input > 0 || !self.variables.is_empty() {
+                body.push(b',');
+            }
+            body.push(b'"');
+            body.extend_from_slice(self.inputs.get(input).map_or(b"", |variable| variable.as_bytes()));
+            body.extend_from_slice(b"\":[");
+            for (position, key) in of_input.iter().enumerate() {
+                if position > 0 {
+                    body.push(b',');
+                }
+                body.extend_from_slice(self.parse_key(&keys[*key]).1);
+            }
+            body.push(b']');
+        }
+        body.extend_from_slice(b"}}");
+        Ok(self.endpoint.call(body))
+    }
+
+    fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {
+        let envelope = Envelope::read(answer)?;
+        let by_input = self.by_input(keys);
+        let mut entries: Vec<Result<Entry, LoadError>> = vec![Ok(Entry::default()); keys.len()];
+        for (input, of_input) in by_input.iter().enumerate() {
+            if of_input.is_empty() {
+                continue;
+            }
+            match self.entities(&envelope, input, of_input.len()) {
+                Ok(entities) => {
+                    for (index, data) in of_input.iter().zip(entities) {
+                        entries[*index] = Ok(Entry { data, notes: Vec::new() });
+                    }
+                }
+                Err(error) => of_input.iter().for_each(|index| entries[*index] = Err(error.clone())),
+            }
+        }
+        self.attach(&envelope, &by_input, &mut entries);
+        Ok(entries)
+    }
+}
+
+impl Entities<'_> {
+    /// The entities that were answered for an input: exactly as many as were asked for, since they are told apart by
+    /// nothing but their place. All null where the service answered none, with errors.
+    fn entities(&self, envelope: &Envelope, input: usize, len: usize) -> Result<Vec<Bytes>, LoadError> {
+        let alias = self.alias(input);
+        let list = match &envelope.data {
+            Some(data) => json::member(data, &[&alias]).map_err(invalid)?.map(|list| data.slice_ref(list)),
+            None => None,
+        };
+        match list {
+            Some(list) if list[..] != b"null"[..] => {
+                let ranges = json::elements(&list).map_err(invalid)?;
+                let ranges = ranges.ok_or_else(|| LoadError::Invalid("`_entities` is not a list".into()))?;
+                if ranges.len() != len {
+                    return Err(LoadError::Invalid(format!("{} entities for {len} representations", ranges.len())));
+                }
+                Ok(ranges.into_iter().map(|range| list.slice(range)).collect())
+            }
+            _ if envelope.errors.is_empty() => Err(LoadError::Invalid("no entities and no errors".into())),
+            _ => Ok(vec![Bytes::from_static(b"null"); len]),
+        }
+    }
+
+    /// Hands each error to the entries that it belongs to.
+    fn attach(&self, envelope: &Envelope, by_input: &[Vec<usize>], entries: &mut [Result<Entry, LoadError>]) {
+        let mut unplaced = Vec::new();
+        for (error, raw) in envelope.errors.iter().map(|raw| (ServiceError::read(raw), raw)) {
+            let input = match error.path.first() {
+                Some(PathSegment::Key(alias)) => (0..by_input.len()).find(|input| self.alias(*input) == *alias),
+                _ => None,
+            };
+            let key = match (input, error.path.get(1)) {
+                (Some(input), Some(PathSegment::Index(index))) => {
+                    usize::try_from(*index).ok().and_then(|index| by_input[input].get(index))
+                }
+                _ => None,
+            };
+            match key.map(|key| &mut entries[*key]) {
+                Some(Ok(entry)) => entry.notes.push(Note::below_entity(raw)),
+                _ => unplaced.push((input, raw)),
+            }
+        }
+        if unplaced.is_empty() {
+            return;
+        }
+        // What has no place of its own explains those entries that are null without a reason. It is told once at least.
+        for (input, of_input) in by_input.iter().enumerate() {
+            for key in of_input {
+                let Ok(entry) = &mut entries[*key] else { continue };
+                let reason = unplaced.iter().find(|(of, _)| of.is_none_or(|of| of == input));
+                match reason {
+                    Some((_, raw)) if entry.notes.is_empty() && entry.data[..] == b"null"[..] => {
+                        entry.notes.push(Note::below_entity_itself(raw));
+                    }
+                    // The answer was not whole: nothing of it is kept.
+                    _ => entry.notes.push(Note::nothing()),
+                }
+            }
+        }
+        if let Some(Ok(first)) = entries.iter_mut().find(|entry| entry.is_ok()) {
+            first.notes.extend(unplaced.iter().map(|(_, raw)| Note::unplaced(raw)));
+        }
+    }
+}
+
+/// A root operation, loaded as the one entry of an empty key: its `data`, and all errors as notes.
+pub(crate) struct Root<'e> {
+    pub(crate) endpoint: &'e Endpoint,
+    pub(crate) body: &'e [u8],
+}
+
+impl Protocol for Root<'_> {
+    fn call(&self, _: &[Bytes]) -> Result<Call, LoadError> {
+        Ok(self.endpoint.call(self.body.to_vec()))
+    }
+
+    fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {
+        let envelope = Envelope::read(answer)?;
+        let data = envelope.data.unwrap_or_else(|| Bytes::from_static(b"null"));
+        if envelope.errors.is_empty() && data[..] == b"null"[..] {
+            return Err(LoadError::Invalid("no data and no errors".into()));
+        }
+        let notes = envelope.errors.iter().map(|raw| Note::of_root(raw)).collect();
+        Ok(vec![Ok(Entry { data, notes }); keys.len()])
+    }
+}
+
+/// A GraphQL answer, taken apart but not read.
+struct Envelope {
+    /// `data`, if there is one.
+    data: Option<Bytes>,
+    /// The elements of `errors`.
+    errors: Vec<Bytes>,
+}
+
+impl Envelope {
+    /// Errors: the body is no GraphQL answer. Then the status, if that was no success, says more than the body.
+    fn read(answer: &Answer) -> Result<Envelope, LoadError> {
+        if answer.body.is_empty() && answer.status.is_success() {
+            return Err(LoadError::Invalid("the answer is empty".into()));
+        }
+        Self::of_body(&answer.body).map_err(|error| match answer.status.is_success() {
+            true => error,
+            false => LoadError::Status(answer.status.as_u16()),
+        })
+    }
+
+    fn of_body(body: &Bytes) -> Result<Envelope, LoadError> {
+        let mut reader = Reader::new(body).map_err(invalid)?;
+        let mut envelope = Envelope { data: None, errors: Vec::new() };
+        if reader.peek().map_err(invalid)? != b'{' {
+            reader.skip().and_then(|_| reader.finish()).map_err(invalid)?;
+            return Err(LoadError::Invalid("the answer is not a GraphQL response".into()));
+        }
+        reader.bump();
+        let (mut errors, mut first) = (None, true);
+        while let Some(key) = reader.next_key(first).map_err(invalid)? {
+            first = false;
+            let key = json::unescape(reader.slice(key));
+            let value = reader.skip().map_err(invalid)?;
+            match key.as_ref() {
+                b"data" => envelope.data = Some(body.slice(value)),
+                b"errors" => errors = Some(value),
+                _ => {}
+            }
+        }
+        reader.finish().map_err(invalid)?;
+        if let Some(errors) = errors {
+            envelope.errors = read_errors(body, errors)?;
+        }
+        if envelope.data.is_none() && envelope.errors.is_empty() {
+            return Err(LoadError::Invalid("the answer is not a GraphQL response".into()));
+        }
+        Ok(envelope)
+    }
+}
+
+/// The elements of `errors`, which stands at that range of a body; null counts as none.
+pub(crate) fn read_errors(body: &Bytes, errors: Range<usize>) -> Result<Vec<Bytes>, LoadError> {
+    let errors = body.slice(errors);
+    if errors[..] == b"null"[..] {
+        return Ok(Vec::new());
+    }
+    let elements = json::elements(&errors).map_err(invalid)?;
+    let elements = elements.ok_or_else(|| LoadError::Invalid("`errors` is not a list".into()))?;
+    Ok(elements.into_iter().take(ERRORS_MAX).map(|range| errors.slice(range)).collect())
+}
+
+pub(crate) fn invalid(fault: Fault) -> LoadError {
+    LoadError::Invalid(fault.to_string())
+}
+
+/// What comes with an entry beside its data: a service's error, and how much of its path leads to the entry.
+pub(crate) struct Note;
+
+impl Note {
+    fn with(kind: u8, raw: &[u8]) -> Bytes {
+        [&[kind], raw].concat().into()
+    }
+
+    fn below_entity(raw: &[u8]) -> Bytes {
+        Self::with(b'2', raw)
+    }
+
+    pub(crate) fn below_entity_itself(raw: &[u8]) -> Bytes {
+        Self::with(b'*', raw)
+    }
+
+    fn of_root(raw: &[u8]) -> Bytes {
+        Self::with(b'0', raw)
+    }
+
+    fn unplaced(raw: &[u8]) -> Bytes {
+        Self::with(b'?', raw)
+    }
+
+    fn nothing() -> Bytes {
+        Bytes::from_static(b"-")
+    }
+
+    /// The error, and its path from the entry on; `None` where no place is known. No error: nothing to tell.
+    pub(crate) fn read(note: &Bytes) -> Option<(ServiceError, Option<Vec<PathSegment>>)> {
+        let kind = note.first()?;
+        let mut error = ServiceError::read(&note.slice(1..));
+        let path = std::mem::take(&mut error.path);
+        let path = match kind {
+            b'-' => return None,
+            b'0' => Some(path),
+            b'2' => Some(path.into_iter().skip(2).collect()),
+            b'*' => Some(Vec::new()),
+            _ => None,
+        };
+        Some((error, path))
+    }
+}
+
+/// An error that a service reported.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ServiceError {
+    /// A JSON string.
+    pub(crate) message: Bytes,
+    /// As the service sees it.
+    pub(crate) path: Vec<PathSegment>,
+    /// A JSON object.
+    pub(crate) extensions: Option<Bytes>,
+}
+
+/// One step of a service's path.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub(crate) enum PathSegment {
+    /// A list's index.
+    Index(u64),
+    /// A response key.
+    Key(String),
+}
+
+#[derive(Deserialize)]
+struct RawError<'a> {
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    path: Option<&'a RawValue>,
+    #[serde(borrow)]
+    extensions: Option<&'a RawValue>,
+}
+
+impl ServiceError {
+    /// Reads what can be read of an error; `raw` is one valid JSON value.
+    pub(crate) fn read(raw: &Bytes) -> ServiceError {
+        let error: RawError<'_> =
+            serde_json::from_slice(raw).unwrap_or(RawError { message: None, path: None, extensions: None });
+        let message = error.message.map(RawValue::get).filter(|message| message.starts_with('"'));
+        let message = match message {
+            Some(message) => raw.slice_ref(message.as_bytes()),
+            None => Bytes::from_static(b"\"an error without a message\""),
+        };
+        let path = error.path.and_then(|path| serde_json::from_str(path.get()).ok()).unwrap_or_default();
+        ServiceError { message, path, extensions: error.extensions.and_then(|raw| extensions(raw.get())) }
+    }
+}
+
+/// A service's extensions without what some servers put there for their own developers: stack traces.
+fn extensions(raw: &str) -> Option<Bytes> {
+    if !raw.starts_with('{') {
+        return None;
+    }
+    let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw).ok()?;
+    members.shift_remove("stacktrace");
+    members.shift_remove("exception");
+    if members.is_empty() {
+        return None;
+    }
+    serde_json::to_vec(&members).ok().map(Bytes::from)
+}

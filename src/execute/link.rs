@@ -1,0 +1,336 @@
+//! Takes in what fetches loaded: answers into slots, errors to the places that they name, entities to the objects that
+//! asked for them.
+//!
+//! In: loaded answers and entries. Out: the changed table. Whatever cannot be read is a failure in the slots that it
+//! would have filled. Deliberately absent: waiting.
+
+use bytes::Bytes;
+use weft_loaders::{Answer, Entry, LoadError};
+
+use super::connect;
+use super::errors::{Code, Failure, FailureId, LoadId};
+use super::graphql::{self, Note, PathSegment, ServiceError};
+use super::json::{self, Fault};
+use super::layout::NodeId;
+use super::prepared::PreparedConnector;
+use super::read::{AnswerReader, Mode, Unread};
+use super::run::{Gathered, Loaded, State, What};
+use super::slots::Slot;
+use crate::planner::plan::{Call, ShapeId, SlotId};
+
+impl State<'_> {
+    /// Takes in what a fetch loaded.
+    pub(super) fn apply(&mut self, loaded: Loaded) {
+        let running = self.running;
+        let (fetch, prepared) = running.prepared.fetch(loaded.fetch);
+        match (loaded.what, &fetch.call) {
+            (What::Root(load, answer), Call::Root { shape, .. }) => {
+                let root = match answer {
+                    Ok(answer) => self.read_root(load, &answer, *shape),
+                    Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
+                };
+                self.roots[loaded.fetch.0 as usize] = root;
+            }
+            (What::RootEntry(load, entry), Call::Root { shape, .. }) => {
+                let root = match entry {
+                    Ok(entry) => {
+                        let data = self.read(load, &entry.data, NodeId(shape.0));
+                        let errors = entry.notes.iter().filter_map(Note::read).collect();
+                        self.place_root_errors(load, data, errors, *shape)
+                    }
+                    Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
+                };
+                self.roots[loaded.fetch.0 as usize] = root;
+            }
+            (What::RootEntry(load, entry), Call::ConnectRoot { .. }) => {
+                let root = match entry {
+                    Ok(entry) => self.connected(load, &entry, prepared.connector.as_ref(), b""),
+                    Err(error) if connect::is_skipped(&error) => Slot::Null,
+                    Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
+                };
+                self.roots[loaded.fetch.0 as usize] = root;
+            }
+            (What::Entities(gathered, results), Call::Entities { inputs, .. }) => {
+                self.link(&gathered, results, |state, load, entry, key| {
+                    let shape = inputs[gathered.inputs[key]].shape;
+                    state.entity(load, entry, NodeId(shape.0))
+                });
+            }
+            (What::Entities(gathered, results), _) => {
+                self.link(&gathered, results, |state, load, entry, key| {
+                    state.connected(load, entry, prepared.connector.as_ref(), &gathered.keys[key])
+                });
+            }
+            // Each call loads what it is; nothing else can arrive.
+            (What::Root(..) | What::RootEntry(..), _) => {}
+        }
+    }
+
+    /// Reads an object; a text that is no JSON is a failure.
+    fn read(&mut self, load: LoadId, text: &Bytes, node: NodeId) -> Slot {
+        let mark = self.arena.len();
+        let prepared = self.running.prepared;
+        let read = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, Mode::Shape)
+            .map_err(Unread::from)
+            .and_then(|reader| reader.object(node));
+        read.unwrap_or_else(|unread| {
+            self.arena.forget(mark);
+            Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &message(unread)))
+        })
+    }
+
+    fn read_root(&mut self, load: LoadId, answer: &Answer, shape: ShapeId) -> Slot {
+        let mark = self.arena.len();
+        let prepared = self.running.prepared;
+        let success = answer.status.is_success();
+        let read = AnswerReader::new(
+            &mut self.arena,
+            &prepared.plan.shapes,
+            &prepared.layout,
+            &answer.body,
+            load,
+            Mode::Shape,
+        )
+        .map_err(Unread::from)
+        .and_then(|reader| reader.graphql(NodeId(shape.0)));
+        let invalid = match read {
+            Err(Unread::Fault(Fault::Truncated)) if answer.body.is_empty() => "the answer is empty".to_owned(),
+            Err(unread) => message(unread),
+            Ok(read) => {
+                let errors = match read.errors {
+                    Some(errors) => graphql::read_errors(&answer.body, errors),
+                    None => Ok(Vec::new()),
+                };
+                match (read.data, errors) {
+                    (_, Err(LoadError::Invalid(message))) => message,
+                    (None | Some(Slot::Null), Ok(errors)) if errors.is_empty() => "no data and no errors".to_owned(),
+                    (Some(Slot::Failed(_)), _) if !success => String::new(),
+                    (data, errors) => {
+                        let errors = errors.unwrap_or_default();
+                        let errors = errors.iter().map(|raw| {
+                            let mut error = ServiceError::read(raw);
+                            let path = std::mem::take(&mut error.path);
+                            (error, Some(path))
+                        });
+                        return self.place_root_errors(load, data.unwrap_or(Slot::Null), errors.collect(), shape);
+                    }
+                }
+            }
+        };
+        self.arena.forget(mark);
+        let error = match success {
+            true => LoadError::Invalid(invalid),
+            false => LoadError::Status(answer.status.as_u16()),
+        };
+        Slot::Failed(self.arena.failures.add_load_error(load, &error))
+    }
+
+    /// Puts errors at the places that they name. Where there is no data, every field of the fetch has failed.
+    fn place_root_errors(
+        &mut self,
+        load: LoadId,
+        data: Slot,
+        errors: Vec<(ServiceError, Option<Vec<PathSegment>>)>,
+        shape: ShapeId,
+    ) -> Slot {
+        if errors.is_empty() {
+            return data;
+        }
+        let (base, whole) = match data {
+            Slot::Object(base) => (base, true),
+            Slot::Failed(_) => return data,
+            _ => match self.arena.record(self.running.prepared.shape_slots(shape)) {
+                Ok(base) => (base, false),
+                Err(fault) => {
+                    return Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &fault.to_string()));
+                }
+            },
+        };
+        let mut first = None;
+        for (error, path) in errors {
+            let failure = self.service_failure(load, error);
+            first = first.or(Some(failure));
+            if let Some(slot) = path.and_then(|path| self.place(NodeId(shape.0), base, &path)) {
+                self.arena.put_error(slot, failure);
+            }
+        }
+        if let (false, Some(first)) = (whole, first) {
+            for slot in base..base + self.running.prepared.shape_slots(shape) {
+                if self.arena.get(slot) == Slot::Absent {
+                    self.arena.set(slot, Slot::Failed(first));
+                }
+            }
+        }
+        Slot::Object(base)
+    }
+
+    fn service_failure(&mut self, load: LoadId, error: ServiceError) -> FailureId {
+        let ServiceError { message, extensions, .. } = error;
+        self.arena.failures.push(Failure { load, code: Code::Downstream, message, downstream: extensions })
+    }
+
+    /// The slot that a path below a record names; a path that goes on below a null names that null.
+    fn place(&self, node: NodeId, base: u32, path: &[PathSegment]) -> Option<u32> {
+        let prepared = self.running.prepared;
+        let (mut node, mut base) = (prepared.layout.node(node), base);
+        let mut path = path.iter();
+        let mut at = None;
+        while let Some(segment) = path.next() {
+            let PathSegment::Key(key) = segment else { return at };
+            let Some((field, inner)) = node.find(key.as_bytes()).and_then(|member| node.members[member].field()) else {
+                return at;
+            };
+            let mut slot = base + prepared.plan.shapes[node.shape.0 as usize].fields[field as usize].slot.0;
+            loop {
+                at = Some(slot);
+                match self.arena.get(slot) {
+                    Slot::List(start, len) => match path.next() {
+                        Some(PathSegment::Index(index)) if *index < u64::from(len) => slot = start + *index as u32,
+                        _ => return at,
+                    },
+                    Slot::Object(inner_base) => {
+                        node = prepared.layout.node(inner);
+                        base = inner_base;
+                        break;
+                    }
+                    _ => return at,
+                }
+            }
+        }
+        at
+    }
+
+    /// Links the entities of a load to the objects that asked for them.
+    fn link(
+        &mut self,
+        gathered: &Gathered,
+        results: Vec<Result<Entry, LoadError>>,
+        read: impl Fn(&mut Self, LoadId, &Entry, usize) -> Slot,
+    ) {
+        let mut last_error: Option<(LoadError, LoadId, FailureId)> = None;
+        let mut values = Vec::with_capacity(results.len());
+        for (key, (result, input)) in results.into_iter().zip(&gathered.inputs).enumerate() {
+            let load = gathered.loads[*input];
+            let value = match result {
+                Ok(entry) => read(self, load, &entry, key),
+                Err(error) if connect::is_skipped(&error) => Slot::Null,
+                Err(error) => {
+                    // The keys of a failed call have one failure.
+                    let failure = match &last_error {
+                        Some((last, of, failure)) if *last == error && *of == load => *failure,
+                        _ => self.arena.failures.add_load_error(load, &error),
+                    };
+                    last_error = Some((error, load, failure));
+                    Slot::Failed(failure)
+                }
+            };
+            values.push(value);
+        }
+        for target in &gathered.targets {
+            self.arena.set(target.slot, values.get(target.key).copied().unwrap_or(Slot::Null));
+        }
+    }
+
+    /// Reads what a connector gave: a record with its field, or an entity.
+    fn connected(&mut self, load: LoadId, entry: &Entry, of: Option<&PreparedConnector>, key: &[u8]) -> Slot {
+        let Some(of) = of else { return Slot::Null };
+        if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
+            return Slot::Failed(self.service_failure(load, error));
+        }
+        let read = match entry.data.split_first() {
+            Some((&connect::MAPPED, _)) => {
+                self.read_connected(load, &entry.data.slice(1..), of, of.mapped, Mode::Shape)
+            }
+            _ => self.read_picked(load, &entry.data, of),
+        };
+        let value = read.unwrap_or_else(|unread| {
+            Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &message(unread)))
+        });
+        if let Slot::Object(base) = value {
+            for (way, path) in &of.given {
+                self.fill(base, way, path, key);
+            }
+        }
+        value
+    }
+
+    /// Reads a raw answer along its pick; where it does not stand as the pick would have it, the pick is evaluated.
+    fn read_picked(&mut self, load: LoadId, text: &Bytes, of: &PreparedConnector) -> Result<Slot, Unread> {
+        if text[..] == b"null"[..] {
+            return self.read_connected(load, text, of, of.mapped, Mode::Shape);
+        }
+        if let Some(raw) = of.raw {
+            match self.read_connected(load, text, of, raw, Mode::Pick) {
+                Err(Unread::NotPicked) => {}
+                read => return read,
+            }
+        }
+        let value = serde_json::from_slice(text).map_err(|_| Fault::Syntax)?;
+        let picked = of.pick.as_ref().and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
+        let mapped = serde_json::to_vec(&picked).map_err(|_| Fault::Syntax)?.into();
+        self.read_connected(load, &mapped, of, of.mapped, Mode::Shape)
+    }
+
+    fn read_connected(
+        &mut self,
+        load: LoadId,
+        text: &Bytes,
+        of: &PreparedConnector,
+        node: NodeId,
+        mode: Mode,
+    ) -> Result<Slot, Unread> {
+        let mark = self.arena.len();
+        let prepared = self.running.prepared;
+        let reader = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, mode);
+        let read = reader.map_err(Unread::from).and_then(|reader| match of.only_field {
+            Some(shape) => reader.only_field(shape, node),
+            None => reader.object(node),
+        });
+        read.inspect_err(|_| self.arena.forget(mark))
+    }
+
+    /// What the key says counts as given where an answer leaves it out.
+    fn fill(&mut self, mut base: u32, way: &[SlotId], path: &[String], key: &[u8]) {
+        let Some((last, way)) = way.split_last() else { return };
+        for slot in way {
+            match self.arena.field(base, *slot) {
+                Slot::Object(inner) => base = inner,
+                _ => return,
+            }
+        }
+        if self.arena.field(base, *last) != Slot::Absent {
+            return;
+        }
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        if let Ok(Some(text)) = json::member(key, &path)
+            && text != b"null"
+            && let Ok(value) = self.arena.rewrite(&[text])
+        {
+            self.arena.set(base + last.0, value);
+        }
+    }
+
+    fn entity(&mut self, load: LoadId, entry: &Entry, node: NodeId) -> Slot {
+        let mut value = self.read(load, &entry.data, node);
+        for (error, path) in entry.notes.iter().filter_map(Note::read) {
+            let failure = self.service_failure(load, error);
+            match (value, path) {
+                (Slot::Null, Some(_)) => value = Slot::Failed(failure),
+                (Slot::Object(base), Some(path)) => {
+                    if let Some(slot) = self.place(node, base, &path) {
+                        self.arena.put_error(slot, failure);
+                    }
+                }
+                _ => {}
+            }
+        }
+        value
+    }
+}
+
+fn message(unread: Unread) -> String {
+    match unread {
+        Unread::Fault(fault) => fault.to_string(),
+        Unread::NotPicked => "the answer does not fit its mapping".to_owned(),
+    }
+}

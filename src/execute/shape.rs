@@ -1,0 +1,454 @@
+//! Writes the response: one walk over the projection, from slots into bytes.
+//!
+//! In: the answers, and the planned projection. Out: `{"data":…,"errors":…,"extensions":…}`. Here, and only here,
+//! null is propagated: the output is cut back to where the nearest nullable parent began. Fallbacks stand in before that.
+//! The recursion follows the operation, whose depth is limited. Where a value's parent is null, nothing more is told.
+//! Source: GraphQL specification, "Value Completion" and "Handling Execution Errors".
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast::Type;
+use apollo_compiler::{Name, Schema};
+use serde_json::Value;
+
+use super::errors::{Code, FailureId};
+use super::json;
+use super::positions::{Found, NOWHERE, Typename, View, best, unquoted};
+use super::slots::{Range, Slot};
+use super::told::{Segment, Told};
+use crate::planner::plan::{
+    Leaf, ObjectProjection, ProjectionBranch, ProjectionField, ProjectionValue, TypenameSource,
+};
+use crate::supergraph::policy::{Fallback, FallbackReport};
+
+/// What the walk needs beside the answers.
+#[derive(Clone, Copy)]
+pub(crate) struct Shaping<'s> {
+    /// The answers.
+    pub(crate) view: View<'s>,
+    /// All types of the graph.
+    pub(crate) schema: &'s Schema,
+    /// Those that clients see: the others are null silently.
+    pub(crate) api: &'s Schema,
+    /// What the gateway itself answered, by response key: JSON texts.
+    pub(crate) introspection: &'s HashMap<Name, Vec<u8>>,
+    /// Bytes of `data`, at the most.
+    pub(crate) bytes_max: usize,
+}
+
+/// Writes the whole response.
+pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
+    let mut writer = Writer {
+        shaping,
+        view: shaping.view,
+        out: Vec::with_capacity(4096),
+        path: Vec::new(),
+        told: Told::default(),
+        records: Vec::new(),
+        found: Vec::new(),
+    };
+    writer.out.extend_from_slice(b"{\"data\":");
+    let start = writer.out.len();
+    match writer.root() {
+        Ok(()) => {}
+        Err(Stop::Null | Stop::Hidden) => {
+            writer.out.truncate(start);
+            writer.out.extend_from_slice(b"null");
+        }
+        Err(Stop::Size) => {
+            let message = format!("The response is larger than {} bytes.", shaping.bytes_max);
+            let mut out = b"{\"data\":null,\"errors\":[{\"message\":".to_vec();
+            json::write_string(&message, &mut out);
+            out.extend_from_slice(b",\"extensions\":{\"code\":\"RESPONSE_TOO_LARGE\"}}]}");
+            return out;
+        }
+    }
+    let Writer { mut out, told, .. } = writer;
+    told.finish(shaping.view, &mut out);
+    out.push(b'}');
+    out
+}
+
+/// Why a value was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It is null where null may not be; told already.
+    Null,
+    /// It is of a type that clients do not see: null, which is not told where null may be.
+    Hidden,
+    /// The response becomes too large.
+    Size,
+}
+
+struct Writer<'s> {
+    shaping: Shaping<'s>,
+    view: View<'s>,
+    out: Vec<u8>,
+    path: Vec<Segment<'s>>,
+    told: Told,
+    /// A stack: the records of the objects that are being written.
+    records: Vec<Slot>,
+    /// A stack: where the nested records of a value start.
+    found: Vec<Found>,
+}
+
+impl<'s> Writer<'s> {
+    fn root(&mut self) -> Result<(), Stop> {
+        let projection = &self.view.plan.projection;
+        let position = self.view.position(projection.position);
+        self.view.records(position, &[], &mut self.records);
+        self.object(projection, 0)
+    }
+
+    /// Writes an object whose records are the top of the stack, from `frame` on.
+    fn object(&mut self, projection: &'s ObjectProjection, frame: usize) -> Result<(), Stop> {
+        if self.out.len() > self.shaping.bytes_max {
+            return Err(Stop::Size);
+        }
+        let position = self.view.position(projection.position);
+        if matches!(&position.typename, TypenameSource::Slots(from) if from.is_empty()) {
+            // Nobody needs its type: whatever it is, the same is written.
+            let fields = projection.branches.first().map_or(&[][..], |branch| &branch.fields);
+            return self.fields(fields, frame, None);
+        }
+        let typename = match self.view.typename(position, &self.records[frame..]) {
+            Typename::Known(name) => name,
+            Typename::Failed(failure) => {
+                self.tell(failure);
+                return Err(Stop::Null);
+            }
+            Typename::Unknown => {
+                self.told.own("An object's type is not known.", Some(Code::InvalidResponse), &self.path);
+                return Err(Stop::Null);
+            }
+        };
+        let Some(name) = projection.possible.iter().find(|name| name.as_bytes() == typename) else {
+            if !self.is_hidden(typename) {
+                self.told.own("An object is of an impossible type.", Some(Code::InvalidResponse), &self.path);
+                return Err(Stop::Null);
+            }
+            return Err(Stop::Hidden);
+        };
+        self.fields(branch(&projection.branches, name), frame, Some(name))
+    }
+
+    fn fields(&mut self, fields: &'s [ProjectionField], frame: usize, typename: Option<&Name>) -> Result<(), Stop> {
+        self.out.push(b'{');
+        for (index, field) in fields.iter().enumerate() {
+            self.start_field(index, field);
+            self.field(field, frame, typename)?;
+            self.path.pop();
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// Whether it is a type of the graph that clients do not see.
+    fn is_hidden(&self, typename: &[u8]) -> bool {
+        std::str::from_utf8(typename).is_ok_and(|name| {
+            self.shaping.schema.types.contains_key(name) && !self.shaping.api.types.contains_key(name)
+        })
+    }
+
+    fn start_field(&mut self, index: usize, field: &'s ProjectionField) {
+        if index > 0 {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(field.response_key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.path.push(Segment::Key(&field.response_key));
+    }
+
+    fn field(&mut self, field: &'s ProjectionField, frame: usize, typename: Option<&Name>) -> Result<(), Stop> {
+        match &field.value {
+            ProjectionValue::Typename => {
+                let Some(typename) = typename else { return self.unexplained_null(field, &field.ty) };
+                self.out.push(b'"');
+                self.out.extend_from_slice(typename.as_bytes());
+                self.out.push(b'"');
+                Ok(())
+            }
+            ProjectionValue::Introspection => {
+                match self.shaping.introspection.get(&field.response_key) {
+                    Some(text) => self.out.extend_from_slice(text),
+                    None => self.out.extend_from_slice(b"null"),
+                }
+                Ok(())
+            }
+            ProjectionValue::Leaf { from, .. } => {
+                let found = self.view.first(&self.records[frame..], from);
+                self.resolved(field, found, |writer| writer.complete(field, &field.ty, found, None))
+            }
+            ProjectionValue::Object { object, .. } => {
+                let start = self.found.len();
+                let position = self.view.position(object.position);
+                self.view.nested(position, &self.records[frame..], &mut self.found);
+                let found = best(self.found[start..].iter().copied());
+                let result = self
+                    .resolved(field, found, |writer| writer.complete(field, &field.ty, found, Some((object, start))));
+                self.found.truncate(start);
+                result
+            }
+        }
+    }
+
+    /// Lets the field's fallback stand in for what failed or is null; else completes the value.
+    fn resolved(
+        &mut self,
+        field: &'s ProjectionField,
+        found: Found,
+        complete: impl FnOnce(&mut Self) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let Some(fallback) = &field.fallback else { return complete(self) };
+        match found.value {
+            Slot::Failed(failure) => {
+                let stand_in = self.applies(fallback, failure).then_some(fallback.value.as_ref()).flatten();
+                let told_as = stand_in.map(|_| "VALUE");
+                self.told.failure(self.view, failure, &self.path, told_as, fallback.report);
+                self.tell_beside(found.at);
+                match stand_in {
+                    Some(value) => self.fallback(field, &field.ty, &field.value, value),
+                    None => self.null(&field.ty),
+                }
+            }
+            Slot::Null | Slot::Absent if fallback.on_null => match &fallback.value {
+                Some(value) => {
+                    self.tell_beside(found.at);
+                    self.fallback(field, &field.ty, &field.value, value)
+                }
+                None => complete(self),
+            },
+            _ => complete(self),
+        }
+    }
+
+    fn applies(&self, fallback: &Fallback, failure: FailureId) -> bool {
+        match self.view.arena.failures.get(failure).code {
+            Code::Timeout => fallback.on_timeout,
+            _ => fallback.on_error,
+        }
+    }
+
+    fn tell(&mut self, failure: FailureId) {
+        self.told.failure(self.view, failure, &self.path, None, FallbackReport::Errors);
+    }
+
+    fn tell_beside(&mut self, at: u32) {
+        if at == NOWHERE {
+            return;
+        }
+        let view = self.view;
+        for failure in view.arena.beside(at) {
+            self.tell(*failure);
+        }
+    }
+
+    /// Null, for which a reason has been told.
+    fn null(&mut self, ty: &Type) -> Result<(), Stop> {
+        if ty.is_non_null() {
+            return Err(Stop::Null);
+        }
+        self.out.extend_from_slice(b"null");
+        Ok(())
+    }
+
+    /// Null that a service answered, or answered nothing for.
+    fn unexplained_null(&mut self, field: &ProjectionField, ty: &Type) -> Result<(), Stop> {
+        if ty.is_non_null() {
+            let ProjectionField { type_name, field_name, .. } = field;
+            let message = format!("Cannot return null for non-nullable field {type_name}.{field_name}.");
+            self.told.own(&message, None, &self.path);
+        }
+        self.null(ty)
+    }
+
+    /// An object of a type that clients do not see.
+    fn hidden(&mut self, field: &ProjectionField, ty: &Type) -> Result<(), Stop> {
+        match ty.is_non_null() {
+            true => self.unexplained_null(field, ty),
+            false => Err(Stop::Null),
+        }
+    }
+
+    /// Writes what `write` writes, or null where that is null and `ty` allows it.
+    fn catching(&mut self, ty: &Type, write: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
+        let (out, path) = (self.out.len(), self.path.len());
+        let (records, found) = (self.records.len(), self.found.len());
+        let result = write(self);
+        // Also after an early return in the midst of a member.
+        self.path.truncate(path);
+        self.records.truncate(records);
+        self.found.truncate(found);
+        match result {
+            Err(Stop::Null) if !ty.is_non_null() => {
+                self.out.truncate(out);
+                self.out.extend_from_slice(b"null");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// A value of type `ty`. For objects, `nested` says how they are written, and where in the stack their nested records start.
+    fn complete(
+        &mut self,
+        field: &'s ProjectionField,
+        ty: &'s Type,
+        found: Found,
+        nested: Option<(&'s ObjectProjection, usize)>,
+    ) -> Result<(), Stop> {
+        self.tell_beside(found.at);
+        match (found.value, &field.value) {
+            (Slot::Failed(failure), _) => {
+                self.tell(failure);
+                self.null(ty)
+            }
+            (Slot::List(start, len), _) if ty.is_list() => self.catching(ty, |writer| {
+                writer.out.push(b'[');
+                for index in 0..len {
+                    if index > 0 {
+                        writer.out.push(b',');
+                    }
+                    writer.path.push(Segment::Index(index));
+                    let (element, nested) = writer.element(start, index, nested);
+                    writer.complete(field, ty.item_type(), element, nested)?;
+                    if let Some((_, start)) = nested {
+                        writer.found.truncate(start);
+                    }
+                    writer.path.pop();
+                }
+                writer.out.push(b']');
+                Ok(())
+            }),
+            (Slot::Scalar(range), ProjectionValue::Leaf { leaf, .. }) if !ty.is_list() => {
+                self.leaf(field, ty, leaf, range)
+            }
+            (Slot::Object(_), _) if !ty.is_list() => match nested {
+                Some((object, start)) => self.catching(ty, |writer| {
+                    let frame = writer.records.len();
+                    let position = writer.view.position(object.position);
+                    writer.view.records(position, &writer.found[start..], &mut writer.records);
+                    match writer.object(object, frame) {
+                        Err(Stop::Hidden) => writer.hidden(field, ty),
+                        written => written,
+                    }
+                }),
+                None => self.unexplained_null(field, ty),
+            },
+            _ => self.unexplained_null(field, ty),
+        }
+    }
+
+    /// An element of a list of leaves, or of the lists in which nested records stand: these become the top of the stack.
+    fn element(
+        &mut self,
+        start: u32,
+        index: u32,
+        nested: Option<(&'s ObjectProjection, usize)>,
+    ) -> (Found, Option<(&'s ObjectProjection, usize)>) {
+        match nested {
+            None => (Found { value: self.view.arena.get(start + index), at: start + index }, None),
+            Some((object, lists)) => {
+                let top = self.found.len();
+                for list in lists..top {
+                    let list = self.found[list];
+                    self.view.elements(&[list], index, &mut self.found);
+                }
+                (best(self.found[top..].iter().copied()), Some((object, top)))
+            }
+        }
+    }
+
+    fn leaf(&mut self, field: &ProjectionField, ty: &Type, leaf: &Leaf, range: Range) -> Result<(), Stop> {
+        let text = self.view.arena.text(range);
+        match leaf {
+            Leaf::Enum { known, visible } if known.len() != visible.len() => {
+                let name = unquoted(text);
+                if !visible.iter().any(|visible| visible.as_bytes() == name) {
+                    return self.unexplained_null(field, ty);
+                }
+                self.out.extend_from_slice(text);
+            }
+            Leaf::Any => json::compact(text, &mut self.out),
+            _ => self.out.extend_from_slice(text),
+        }
+        if self.out.len() > self.shaping.bytes_max {
+            return Err(Stop::Size);
+        }
+        Ok(())
+    }
+
+    /// A declared value: objects carry schema names, and are written as the client selected.
+    fn fallback(
+        &mut self,
+        field: &'s ProjectionField,
+        ty: &'s Type,
+        projection: &'s ProjectionValue,
+        value: &Value,
+    ) -> Result<(), Stop> {
+        match (value, projection) {
+            (Value::Null, _) => self.unexplained_null(field, ty),
+            (Value::Array(items), _) if ty.is_list() => self.catching(ty, |writer| {
+                writer.out.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        writer.out.push(b',');
+                    }
+                    writer.path.push(Segment::Index(index as u32));
+                    writer.fallback(field, ty.item_type(), projection, item)?;
+                    writer.path.pop();
+                }
+                writer.out.push(b']');
+                Ok(())
+            }),
+            (Value::Object(members), ProjectionValue::Object { object, .. }) if !ty.is_list() => {
+                self.catching(ty, |writer| writer.fallback_object(object, members))
+            }
+            (value, ProjectionValue::Leaf { leaf, .. }) if !ty.is_list() => {
+                match (leaf, value) {
+                    (Leaf::Id, Value::Number(number)) => json::write_string(&number.to_string(), &mut self.out),
+                    // Writing to memory cannot fail.
+                    (_, value) => drop(serde_json::to_writer(&mut self.out, value)),
+                }
+                Ok(())
+            }
+            _ => self.unexplained_null(field, ty),
+        }
+    }
+
+    fn fallback_object(
+        &mut self,
+        projection: &'s ObjectProjection,
+        members: &serde_json::Map<String, Value>,
+    ) -> Result<(), Stop> {
+        let told = members.get("__typename").and_then(Value::as_str);
+        let name = match (told, &projection.possible[..]) {
+            (Some(told), possible) => possible.iter().find(|name| name.as_str() == told),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let Some(name) = name else {
+            self.told.own("A fallback value is of an unknown type.", None, &self.path);
+            return Err(Stop::Null);
+        };
+        self.out.push(b'{');
+        for (index, field) in branch(&projection.branches, name).iter().enumerate() {
+            self.start_field(index, field);
+            match &field.value {
+                ProjectionValue::Typename => drop(serde_json::to_writer(&mut self.out, name.as_str())),
+                _ => {
+                    let value = members.get(field.field_name.as_str()).unwrap_or(&Value::Null);
+                    self.fallback(field, &field.ty, &field.value, value)?;
+                }
+            }
+            self.path.pop();
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+}
+
+fn branch<'s>(branches: &'s [ProjectionBranch], name: &Name) -> &'s [ProjectionField] {
+    branches.iter().find(|branch| branch.types.contains(name)).map_or(&[], |branch| &branch.fields)
+}

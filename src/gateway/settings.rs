@@ -1,0 +1,56 @@
+//! Every limit of a request, with its default. Plain values: whoever starts the process resolves them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::{operation, planner};
+
+/// Limits and choices of the gateway.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether `__schema` and `__type` are answered.
+    pub introspection: bool,
+    /// How long a service may take where its fragment has no `@timeout`.
+    pub service_timeout: Duration,
+    /// Which of the client's headers reach GraphQL services. HTTP services get what their fragments say.
+    pub forward_headers: ForwardHeaders,
+    /// `$config` of the connectors, by fragment: an object each.
+    pub connect_config: BTreeMap<String, serde_json::Value>,
+    /// The largest operation that is accepted.
+    pub limits: operation::Limits,
+    /// What planning one operation may cost.
+    pub planning: planner::Budget,
+    /// Parsed documents, and plans, that a snapshot keeps: bytes of their operations' texts, for each of the two.
+    pub cached_text_bytes_max: u64,
+    /// Values that the services' answers to one request may hold, 16 bytes each.
+    pub values_max: usize,
+    /// Bytes of one response.
+    pub response_bytes_max: usize,
+}
+
+/// Headers that are forwarded to GraphQL services; names in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct ForwardHeaders {
+    /// To all of them.
+    pub all: Vec<HeaderName>,
+    /// Beside these, by the fragment's name.
+    pub by_service: BTreeMap<String, Vec<HeaderName>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            introspection: false,
+            service_timeout: Duration::from_secs(30),
+            forward_headers: ForwardHeaders::default(),
+            connect_config: BTreeMap::new(),
+            limits: operation::Limits::default(),
+            planning: planner::Budget::default(),
+            cached_text_bytes_max: 4 << 20,
+            values_max: 8_000_000,
+            response_bytes_max: 64 << 20,
+        }
+    }
+}
