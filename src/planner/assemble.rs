@@ -171,7 +171,7 @@ impl<'a> Assembler<'_, 'a> {
         let is_same = |field: &&Field| {
             field.arguments == *need.args
                 && self.draft.graph.sym(&field.name) == Some(need.field)
-                && field.selection.as_ref().is_some_and(|s| need.client.iter().any(|c| std::ptr::eq(*c, s)))
+                && field.selection.as_ref().is_some_and(|s| need.client.contains(&s))
         };
         fields.into_iter().find(is_same).map(|field| field.response_key.to_string())
     }
@@ -366,7 +366,9 @@ impl<'a> Assembler<'_, 'a> {
         let is_all = position.types.iter().all(|object| job.types.contains(object));
         // Where the concrete type decides the representation, an object of a type that nobody expects is not sent.
         let is_by_type = matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete, .. });
-        let types = if position.is_object || (is_all && !is_by_type) {
+        let is_untyped = matches!(job.kind, JobKind::Entities { mode: ResolverMode::Interface(_), .. })
+            || draft.needs_of(job.pos, draft.graph.typename, &[]).is_empty();
+        let types = if position.is_object || is_untyped || (is_all && !is_by_type) {
             Vec::new()
         } else {
             job.types.iter().map(|object| draft.graph.name(*object).clone()).collect()
@@ -532,20 +534,22 @@ impl<'a> Assembler<'_, 'a> {
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.
     fn needs_for(&self, pos: PosId, field: &Field, object: Sym) -> Vec<NeedId> {
         let Some(sym) = self.draft.graph.sym(&field.name) else { return Vec::new() };
-        let is_mutation_root = pos == PosId(0) && self.operation.kind == OperationType::Mutation;
-        let needs = self.draft.needs_of(pos, sym, &field.arguments).into_iter().filter(|id| {
-            let need = self.draft.need(*id);
-            need.types.contains(&object)
-        });
-        if !is_mutation_root {
-            return needs.collect();
+        let needs = self.draft.needs_of(pos, sym, &field.arguments);
+        if pos == PosId(0) && self.operation.kind == OperationType::Mutation {
+            // Equal root fields of a mutation are needs of their own, in the client's order.
+            let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
+            let before = fields
+                .take_while(|other| !std::ptr::eq(*other, field))
+                .filter(|other| other.name == field.name && other.arguments == field.arguments);
+            return needs.into_iter().skip(before.count()).take(1).collect();
         }
-        // Equal root fields of a mutation are needs of their own, in the client's order.
-        let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
-        let before = fields
-            .take_while(|other| !std::ptr::eq(*other, field))
-            .filter(|other| other.name == field.name && other.arguments == field.arguments);
-        needs.skip(before.count()).take(1).collect()
+        let answers = |id: &NeedId| {
+            let need = self.draft.need(*id);
+            let is_same =
+                |set: &SelectionSet| need.client.iter().any(|client| std::ptr::eq(*client, set) || *client == set);
+            need.types.contains(&object) && field.selection.as_ref().is_none_or(is_same)
+        };
+        needs.into_iter().filter(answers).collect()
     }
 
     fn field(&self, pos: PosId, field: &Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {

@@ -231,10 +231,34 @@ impl<'a> Draft<'a> {
         (edge.requires.is_none() || is_sent()).then_some(edge)
     }
 
+    /// As [`Self::edge`], for a need: what a connector fetched for one need is for that need alone, as its arguments may differ.
+    pub(super) fn edge_for(&self, ctx: CtxId, object: Sym, need: NeedId) -> Option<&'a super::graph::Edge> {
+        if let Some(owner) = self.fetched_for(ctx)
+            && owner != need
+        {
+            let (owner, other) = (self.need(owner), self.need(need));
+            if owner.args != other.args || self.pos(owner.pos).ordinal != 0 {
+                return None;
+            }
+        }
+        self.edge(ctx, object, self.need(need).field)
+    }
+
+    /// The one need that a context is for: that of a connected field.
+    pub(super) fn fetched_for(&self, ctx: CtxId) -> Option<NeedId> {
+        if matches!(self.ctx(ctx).origin, Origin::Nested(_)) {
+            return None;
+        }
+        match self.job(self.ctx(ctx).job).kind {
+            JobKind::ConnectRoot { need, .. } | JobKind::ConnectField { need, .. } => Some(need),
+            _ => None,
+        }
+    }
+
     /// What a composite need is in a context that can answer it for all of its types.
     fn target(&self, ctx: CtxId, need: NeedId) -> Option<NodeId> {
-        let need = self.need(need);
-        let mut targets = need.types.iter().map(|object| self.edge(ctx, *object, need.field)?.target);
+        let types = &self.need(need).types;
+        let mut targets = types.iter().map(|object| self.edge_for(ctx, *object, need)?.target);
         let first = targets.next()??;
         targets.all(|target| target == Some(first)).then_some(first)
     }
@@ -335,6 +359,10 @@ impl<'a> Draft<'a> {
             };
             if let Some(entry) = self.sels[sel.index()].entries.iter_mut().find(same) {
                 add_types(&mut entry.types, &objects);
+                if entry.leaf != leaf {
+                    // One member of a mapped answer with a type per object: the projection checks each.
+                    entry.leaf = Some(Leaf::Any);
+                }
                 continue;
             }
             let key = if is_http { self.graph.name(field).clone() } else { self.unused_key(sel, field) };

@@ -16,16 +16,21 @@ mod cost;
 mod display;
 mod draft;
 mod emit;
+mod enter;
 mod graph;
 mod merge;
 mod missing;
 pub mod plan;
 mod policy;
+mod prune;
 mod reach;
 mod resolve;
+mod root;
 mod search;
 #[cfg(test)]
 mod tests;
+
+mod ways;
 
 pub use graph::Graph;
 pub use plan::Plan;

@@ -141,6 +141,9 @@ impl Solver<'_, '_> {
         let mut states = Vec::new();
         for ctx in self.draft.contexts(pos) {
             self.tick(1)?;
+            if self.draft.fetched_for(ctx).is_some() {
+                continue;
+            }
             if let Some(node) = self.draft.concrete(ctx, object) {
                 let label = Label::at(self.draft.step(ctx));
                 states.push(State { node, trusted: self.draft.is_trusted(ctx), label, how: How::Ctx(ctx) });

@@ -35,6 +35,9 @@ impl Default for Budget {
     }
 }
 
+/// (cost, number, decisions, ways of each choice).
+type Tried = (u64, usize, Vec<usize>, Vec<usize>);
+
 /// A plan that is known.
 struct Known<'a> {
     cost: u64,
@@ -69,8 +72,7 @@ fn search<'a>(
     missing: &mut Missing<'a>,
     steps: &Cell<u64>,
 ) -> Result<Known<'a>, PlanError> {
-    // (cost, number, decisions, ways of each choice)
-    let mut frontier: BinaryHeap<Reverse<(u64, usize, Vec<usize>, Vec<usize>)>> = BinaryHeap::new();
+    let mut frontier: BinaryHeap<Reverse<Tried>> = BinaryHeap::new();
     let mut error = None;
     let mut best = None;
     let mut made = 1;

@@ -9,6 +9,10 @@ use std::sync::Arc;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 
+mod optimal;
+mod random;
+mod size;
+
 use super::plan::{Call, ObjectProjection, ProjectionValue, RecordSource, ShapeId};
 use super::*;
 use crate::diagnostic::Source;

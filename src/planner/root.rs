@@ -1,0 +1,145 @@
+//! Root fields: which subgraph is asked for each.
+//!
+//! Fields of a query that go to one subgraph are one fetch, unless their owners gave them different time limits; a connector's
+//! root field is a fetch of its own. Root fields of a mutation are a fetch each, in the client's order, and run once, whoever
+//! else could run them.
+
+use apollo_compiler::ast::OperationType;
+
+use super::draft::{CtxId, JobKind, NeedId, Origin, PosId, Static};
+use super::graph::{NodeId, Sym};
+use super::policy;
+use super::reach::{hash, root_call};
+use super::resolve::{Solver, Stop};
+use crate::operation::SelectionSet;
+
+/// Who can answer a root field.
+#[derive(Clone, Copy)]
+enum RootWay {
+    /// A GraphQL subgraph.
+    Fetch(NodeId),
+    /// This one of the field's connectors.
+    Connected(usize),
+}
+
+impl Solver<'_, '_> {
+    pub(super) fn root(&mut self, pos: PosId, object: Sym) -> Result<(), Stop> {
+        let is_mutation = self.operation.kind == OperationType::Mutation;
+        let mut needs = Vec::new();
+        if is_mutation {
+            // Each response key runs by itself, even where two of them ask the same.
+            for field in self.operation.selection.branches.iter().flat_map(|branch| &branch.fields) {
+                if let Some(sym) = self.fetched_field(field) {
+                    let client: Vec<&SelectionSet> = field.selection.iter().collect();
+                    needs.push(self.add_need(pos, sym, field.arguments.clone().into(), vec![object], client));
+                }
+            }
+        } else {
+            needs = self.client_needs(pos)?;
+        }
+        // Fields that one subgraph alone has decide which fetches there are anyway.
+        let mut by_freedom: Vec<NeedId> = needs.clone();
+        if !is_mutation {
+            by_freedom.sort_by_key(|need| self.draft.graph.holders(object, self.draft.need(*need).field).len().max(1));
+        }
+        for (index, need) in by_freedom.into_iter().enumerate() {
+            self.root_need(pos, object, need, if is_mutation { index as u32 + 1 } else { 0 })?;
+        }
+        self.enqueue(&needs);
+        Ok(())
+    }
+
+    pub(super) fn root_need(&mut self, pos: PosId, object: Sym, need: NeedId, ordinal: u32) -> Result<(), Stop> {
+        let graph = self.draft.graph;
+        let field = self.draft.need(need).field;
+        let mut ways: Vec<((usize, usize, usize), RootWay)> = Vec::new();
+        for root in graph.roots(self.operation.kind) {
+            self.tick(1)?;
+            let Some(edge) = graph.edge(*root, field) else { continue };
+            let subgraph = graph.node(*root).subgraph;
+            let below = edge.target.map_or(0, |target| self.missing_below(target, need));
+            let timeout = policy::root_timeout(self.draft.supergraph, subgraph, graph.name(object), graph.name(field));
+            let is_new = ordinal > 0 || self.root_context(*root, timeout).is_none();
+            let coverage = self
+                .draft
+                .pos(pos)
+                .needs
+                .iter()
+                .filter(|other| graph.edge(*root, self.draft.need(**other).field).is_some());
+            let coverage = coverage.count();
+            ways.push(((usize::from(is_new) + below, usize::MAX - coverage, ways.len()), RootWay::Fetch(*root)));
+        }
+        for (index, connected) in graph.connected(object, field).iter().enumerate() {
+            let target = graph.edge(connected.node, field).and_then(|edge| edge.target);
+            let below = target.map_or(0, |target| self.missing_below(target, need));
+            ways.push(((1 + below, usize::MAX, ways.len()), RootWay::Connected(index)));
+        }
+        ways.sort_by_key(|(cost, _)| *cost);
+        if ways.is_empty() {
+            return Err(self.dead_end(object, field));
+        }
+        let chosen = self.choose(ways.len());
+        let ctx = match ways[chosen].1 {
+            RootWay::Fetch(root) => self.root_job(pos, object, root, field, ordinal),
+            RootWay::Connected(index) => {
+                let connected = graph.connected(object, field)[index].clone();
+                let kind = JobKind::ConnectRoot { connector: connected.connector, need };
+                let timeout = policy::root_timeout(
+                    self.draft.supergraph,
+                    connected.subgraph,
+                    graph.name(object),
+                    graph.name(field),
+                );
+                let call = hash(("connect", connected.subgraph, connected.connector, need));
+                let shape = Static::Node(connected.node);
+                self.add_job(
+                    pos,
+                    connected.subgraph,
+                    kind,
+                    vec![object],
+                    shape,
+                    Origin::Root,
+                    1,
+                    call,
+                    timeout,
+                    ordinal,
+                )
+            }
+        };
+        self.take(need, ctx);
+        Ok(())
+    }
+
+    pub(super) fn root_context(&self, root: NodeId, timeout: Option<u64>) -> Option<CtxId> {
+        self.draft.pos(PosId(0)).contexts.iter().copied().find(|ctx| {
+            let job = self.draft.job(self.draft.ctx(*ctx).job);
+            matches!(self.draft.ctx(*ctx).shape, Static::Node(node) if node == root)
+                && job.kind == JobKind::Root
+                && job.timeout_ms == timeout
+        })
+    }
+
+    pub(super) fn root_job(&mut self, pos: PosId, object: Sym, root: NodeId, field: Sym, ordinal: u32) -> CtxId {
+        let graph = self.draft.graph;
+        let subgraph = graph.node(root).subgraph;
+        let timeout = policy::root_timeout(self.draft.supergraph, subgraph, graph.name(object), graph.name(field));
+        if ordinal == 0
+            && let Some(ctx) = self.root_context(root, timeout)
+        {
+            return ctx;
+        }
+        let (call, shape) = (root_call(subgraph), Static::Node(root));
+        self.add_job(pos, subgraph, JobKind::Root, vec![object], shape, Origin::Root, 1, call, timeout, ordinal)
+    }
+
+    /// Takes a root field from its context.
+    pub(super) fn take(&mut self, need: NeedId, ctx: CtxId) {
+        let types = self.draft.need(need).types.clone();
+        if self.draft.need(need).is_composite {
+            let ordinal = self.draft.job(self.draft.ctx(ctx).job).ordinal;
+            self.add_child(need, ordinal);
+        } else {
+            self.draft.take_leaf(ctx, need, &types);
+        }
+    }
+}

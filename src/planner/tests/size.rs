@@ -1,0 +1,114 @@
+//! Plans of large graphs and hostile operations stay within their budget.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use super::{Budget, Graph, plan, supergraph};
+use crate::operation::{Document, Limits, normalize};
+
+const HEADER: &str = r#"schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) { query: Query }
+enum join__Graph {
+"#;
+
+/// `types` entities in `subgraphs` subgraphs: each is in three of them, with fields of its own in each and a link to the next.
+fn large(types: usize, subgraphs: usize) -> String {
+    let mut out = HEADER.to_owned();
+    for graph in 0..subgraphs {
+        let _ = writeln!(out, "  G{graph} @join__graph(name: \"g{graph}\", url: \"http://g{graph}.test\")");
+    }
+    out.push_str("}\ntype Query ");
+    for graph in 0..subgraphs {
+        let _ = write!(out, "@join__type(graph: G{graph}) ");
+    }
+    out.push_str("{\n");
+    for ty in 0..types {
+        let _ = writeln!(out, "  t{ty}: T{ty} @join__field(graph: G{})", ty % subgraphs);
+    }
+    out.push_str("}\n");
+    for ty in 0..types {
+        let graphs = [ty % subgraphs, (ty + 1) % subgraphs, (ty + 2) % subgraphs];
+        let _ = write!(out, "type T{ty} ");
+        for graph in graphs {
+            let _ = write!(out, "@join__type(graph: G{graph}, key: \"id\") ");
+        }
+        out.push_str("{\n  id: ID!\n");
+        for (index, graph) in graphs.iter().enumerate() {
+            for field in 0..3 {
+                let _ = writeln!(out, "  f{index}{field}: String @join__field(graph: G{graph})");
+            }
+        }
+        let shared = format!("@join__field(graph: G{}) @join__field(graph: G{})", graphs[1], graphs[2]);
+        let _ = writeln!(out, "  shared: String {shared}");
+        let _ = writeln!(out, "  next: [T{}] @join__field(graph: G{})", (ty + 1) % types, graphs[1]);
+        out.push_str("}\n");
+    }
+    out
+}
+
+#[test]
+fn a_hundred_fields_on_a_thousand_types() {
+    let supergraph = supergraph(&large(1_000, 20));
+    let start = Instant::now();
+    let graph = Graph::new(&supergraph);
+    let indexed = start.elapsed();
+    let fields = "id f00 f01 f02 f10 f11 f12 f20 f21 f22 shared";
+    let mut query = format!("{{ t0 {{ {fields} ");
+    for _ in 0..8 {
+        let _ = write!(query, "next {{ {fields} ");
+    }
+    query.push_str(&"}".repeat(9));
+    query.push('}');
+    let start = Instant::now();
+    let document = Document::parse(&query, &supergraph.api, &Limits::default()).unwrap();
+    let operation = normalize(&document, document.operation(None).unwrap(), &|_| true).unwrap();
+    let parsed = start.elapsed();
+    let start = Instant::now();
+    let plan = plan(&graph, &supergraph, &operation, &Budget::default()).unwrap();
+    println!(
+        "indexed in {indexed:?}, normalized in {parsed:?}, planned in {:?}: {} calls",
+        start.elapsed(),
+        plan.fetches.len()
+    );
+    assert!(plan.fetches.len() <= 2 + 9 * 3, "{plan}");
+}
+
+/// As many interfaces within interfaces as the limits allow.
+#[test]
+fn nested_interfaces_are_planned_or_refused() {
+    let members = 30;
+    let mut sdl = HEADER.to_owned();
+    sdl.push_str("  A @join__graph(name: \"a\", url: \"http://a.test\")\n  B @join__graph(name: \"b\", url: \"http://b.test\")\n}\n");
+    sdl.push_str("type Query @join__type(graph: A) @join__type(graph: B) { root: I @join__field(graph: A) }\n");
+    sdl.push_str("interface I @join__type(graph: A) @join__type(graph: B) { id: ID! name: String @join__field(graph: B) next: I @join__field(graph: A) }\n");
+    for member in 0..members {
+        let _ = writeln!(
+            sdl,
+            "type M{member} implements I @join__implements(graph: A, interface: \"I\") @join__implements(graph: B, interface: \"I\")
+             @join__type(graph: A, key: \"id\") @join__type(graph: B, key: \"id\")
+             {{ id: ID! name: String @join__field(graph: B) next: I @join__field(graph: A) own{member}: Int @join__field(graph: B) }}"
+        );
+    }
+    let supergraph = supergraph(&sdl);
+    let graph = Graph::new(&supergraph);
+    let level = |inner: &str| {
+        let own: String = (0..members).map(|m| format!("... on M{m} {{ own{m} next {{ id }} }} ")).collect();
+        format!("id name {own} next {{ {inner} }}")
+    };
+    let mut query = "id".to_owned();
+    for depth in 0..6 {
+        query = level(&query);
+        let text = format!("{{ root {{ {query} }} }}");
+        let start = Instant::now();
+        let Ok(document) = Document::parse(&text, &supergraph.api, &Limits::default()) else { break };
+        let Ok(operation) = normalize(&document, document.operation(None).unwrap(), &|_| true) else { break };
+        let normalized = start.elapsed();
+        let start = Instant::now();
+        let planned = plan(&graph, &supergraph, &operation, &Budget::default());
+        println!(
+            "{depth}: normalized in {normalized:?}, {:?} in {:?}",
+            planned.map(|p| p.fetches.len()),
+            start.elapsed()
+        );
+        assert!(start.elapsed().as_secs() < 20);
+    }
+}
