@@ -104,6 +104,11 @@ pub struct Sources {
 const NESTING_MAX: usize = 128;
 
 impl Sources {
+    /// One text that was parsed already, under this id.
+    pub fn of_file(file: FileId, source: &Arc<Source>) -> Self {
+        Self { files: HashMap::from_iter([(file, Arc::clone(source))]) }
+    }
+
     /// Parses a text. What could be understood comes back even when there are errors.
     pub fn parse(&mut self, source: &Arc<Source>) -> (Document, Vec<Diagnostic>) {
         let parsed = Parser::new().recursion_limit(NESTING_MAX).parse_ast(&source.text, &source.name);

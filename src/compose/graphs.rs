@@ -65,5 +65,7 @@ mod tests {
             ["VIDEO_SEARCH", "VIDEO_SEARCH_2", "_3D", "__"]
         );
         assert_eq!(out, []);
+        name(&["a", "a", " "].map(fragment), &mut out);
+        assert_eq!(out.iter().map(|d| d.code).collect::<Vec<_>>(), ["INVALID_SUBGRAPH_NAME", "INVALID_SUBGRAPH_NAME"]);
     }
 }

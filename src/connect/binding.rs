@@ -186,13 +186,10 @@ impl Reader<'_> {
                     }
                     let path = if self.peek() == Some(':') {
                         self.offset += 1;
-                        match self.peek() {
-                            Some('{' | '[') => {
-                                return Err(self
-                                    .error("An input object within an input object cannot be bound.")
-                                    .with_help("Bind the inner fields to arguments of their own."));
-                            }
-                            _ => {}
+                        if let Some('{' | '[') = self.peek() {
+                            return Err(self
+                                .error("An input object within an input object cannot be bound.")
+                                .with_help("Bind the inner fields to arguments of their own."));
                         }
                         let (path, below) = self.path()?;
                         if below {

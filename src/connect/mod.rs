@@ -2,19 +2,21 @@
 //!
 //! In: the arguments of those directives, as they stand in a fragment or in a supergraph's
 //! `@join__directive`. Out: [`Connector`], plain data with parsed mappings, and pure functions that
-//! turn arguments into a request ([`request`]) and an answer into the shape that the schema declares
-//! ([`response`]); and what [`validate`] finds wrong in a fragment.
+//! turn arguments into a request ([`request()`]) and an answer into the shape that the schema declares
+//! ([`response()`]); and what [`validate()`] finds wrong in a fragment.
 //! Deliberately absent: sockets, keys and planning.
 //! Source: the connectors specification v0.3 (names, arguments and mapping language); the GraphQL Composite
 //! Schemas draft (`@lookup`, `@is`, `@require`).
 
 pub mod binding;
 pub mod literal;
+pub mod lookup;
 pub mod mapping;
 pub mod read;
 pub mod request;
 pub mod response;
 pub mod template;
+pub mod validate;
 
 use std::sync::Arc;
 
@@ -24,11 +26,13 @@ use serde_json::{Map, Value};
 
 pub use binding::{KeyBinding, LookupArgument, RequiredArgument};
 pub use literal::Literal;
+pub use lookup::{Lookup, LookupError, default_is, joining, read_lookup};
 pub use mapping::{Mapping, MappingError, MappingShape, Pick};
 pub use read::{Arguments, read_connector, read_source};
 pub use request::{HttpRequest, RequestError, request};
 pub use response::{Answer, ConnectError, response};
 pub use template::{Template, TemplatePart};
+pub use validate::{Fragment, plain_names, validate};
 
 /// One `@source`.
 #[derive(Debug)]
@@ -49,6 +53,23 @@ pub struct Source {
     pub error_message: Option<Mapping>,
     /// `errors.extensions`.
     pub error_extensions: Option<Mapping>,
+}
+
+impl Source {
+    /// One of which nothing is known but its base URL: made up from an absolute URL, or from a `@source` that could not be
+    /// read.
+    fn at(base_url: &str) -> Self {
+        Self {
+            name: String::new(),
+            base_url: base_url.to_owned(),
+            path: None,
+            query_params: None,
+            headers: Vec::new(),
+            is_success: None,
+            error_message: None,
+            error_extensions: None,
+        }
+    }
 }
 
 /// One header of a call.
@@ -152,5 +173,30 @@ impl Connector {
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+/// Connectors from SDL, for tests of what is made of them.
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::diagnostic::Sources;
+
+    /// A connector on `Query.f` whose directives are these; `source:` is `v`.
+    pub(super) fn connector(source: &str, connect: &str) -> Connector {
+        let text = format!("extend schema @source({source})\ntype Query {{ f: Int @connect({connect}) }}");
+        let file = Arc::new(crate::diagnostic::Source { name: "x.graphql".to_owned(), text });
+        let mut sources = Sources::default();
+        let (schema, _) = sources.parse_schema(&file);
+        let directive = &schema.schema_definition.directives.get("source").unwrap().node;
+        let (source, found) = read_source(&Arguments::of_directive(directive, &sources));
+        assert!(found.is_empty(), "{found:?}");
+        let query = schema.get_object("Query").unwrap();
+        let connect = query.fields["f"].directives.get("connect").unwrap();
+        let arguments = Arguments::of_directive(connect, &sources);
+        let shared = [Arc::new(source.unwrap())];
+        let (connector, found) = read_connector(&arguments, &query.name, &query.fields["f"].name, &shared);
+        assert!(found.is_empty(), "{found:?}");
+        connector.unwrap()
     }
 }

@@ -1,19 +1,18 @@
 //! The arguments of `@source` and `@connect` → [`Source`] and [`Connector`].
 //!
-//! In: the directive as it stands in a fragment, or the `args:` of a supergraph's `@join__directive`, and the text that
-//! it was parsed from. Out: plain data, and diagnostics with places inside the author's strings. What needs the
-//! schema (arguments, types) is checked in [`validate`](super::validate).
+//! In: the directive as it stands in a fragment, or the `args:` of a supergraph's `@join__directive`, and the texts that
+//! they were parsed from. Out: plain data, and diagnostics with places inside the author's strings. What needs the
+//! schema (arguments, types) is checked in [`validate`](mod@super::validate).
 
 use std::sync::Arc;
 
 use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::{Name, Node};
 
-use super::literal::span_of;
 use super::mapping::{MappingError, Variable, nearest};
 use super::template::TemplatePart;
 use super::{Connector, Header, HeaderValue, Literal, Mapping, Source, Template};
-use crate::diagnostic::{self, Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Sources, Span};
 
 mod url;
 
@@ -22,20 +21,27 @@ mod url;
 pub struct Arguments<'a> {
     entries: Vec<(&'a Name, &'a Node<Value>)>,
     at: Option<Span>,
-    source: &'a Arc<diagnostic::Source>,
+    sources: &'a Sources,
 }
 
 impl<'a> Arguments<'a> {
-    /// Those of a directive in a fragment; `source` is the text that it was parsed from.
-    pub fn of_directive(directive: &'a Node<Directive>, source: &'a Arc<diagnostic::Source>) -> Self {
+    /// Those of a directive in a fragment; `sources` are the texts that it was parsed from.
+    pub fn of_directive(directive: &'a Node<Directive>, sources: &'a Sources) -> Self {
         let entries = directive.arguments.iter().map(|argument| (&argument.name, &argument.value)).collect();
-        Self { entries, at: span_of(directive, source), source }
+        Self { entries, at: sources.span(directive.location()), sources }
     }
 
     /// The `args: { … }` of a supergraph's `@join__directive`.
-    pub fn of_value(value: &'a Node<Value>, source: &'a Arc<diagnostic::Source>) -> Self {
+    pub fn of_value(value: &'a Node<Value>, sources: &'a Sources) -> Self {
         let entries = value.as_object().unwrap_or_default().iter().map(|(name, value)| (name, value)).collect();
-        Self { entries, at: span_of(value, source), source }
+        Self { entries, at: sources.span(value.location()), sources }
+    }
+
+    /// Says where the directive is, when its value has no place of its own.
+    #[must_use]
+    pub fn or_place(mut self, place: Option<Span>) -> Self {
+        self.at = self.at.or(place);
+        self
     }
 
     /// The whole directive's place.
@@ -54,7 +60,7 @@ pub fn read_source(arguments: &Arguments<'_>) -> (Option<Source>, Vec<Diagnostic
     let name = arguments.get("name").and_then(|value| value.as_str()).unwrap_or_default();
     let mut reader = Reader {
         on: format!("`@source(name: \"{name}\")`"),
-        origin: arguments.source,
+        origin: arguments.sources,
         at: arguments.at.clone(),
         diagnostics: Vec::new(),
         directive: Kind::Source,
@@ -72,7 +78,7 @@ pub fn read_connector(
 ) -> (Option<Connector>, Vec<Diagnostic>) {
     let mut reader = Reader {
         on: format!("`@connect` on `{type_name}.{field_name}`"),
-        origin: arguments.source,
+        origin: arguments.sources,
         at: arguments.at.clone(),
         diagnostics: Vec::new(),
         directive: Kind::Connect,
@@ -97,7 +103,7 @@ enum Phase {
 struct Reader<'a> {
     /// The directive, for messages.
     on: String,
-    origin: &'a Arc<diagnostic::Source>,
+    origin: &'a Sources,
     at: Option<Span>,
     diagnostics: Vec<Diagnostic>,
     directive: Kind,
@@ -220,7 +226,7 @@ impl Reader<'_> {
             let help = "Send the values as `queryParams`, or use POST.".to_owned();
             self.error("INVALID_BODY", format!("{}: GET cannot have a body.", self.on), Some(body)).help = Some(help);
         }
-        let (url, source) = self.connect_url(value, named)?;
+        let (url, source) = self.connect_url(value, method.as_str(), named)?;
         Some(Connector {
             type_name: type_name.clone(),
             field_name: field_name.clone(),
@@ -338,7 +344,7 @@ impl Reader<'_> {
             }
             (None, Some(value)) => {
                 let (text, place) = self.string(value, "value", "INVALID_HEADER")?;
-                let template = self.template(text, place.as_ref(), "INVALID_HEADER", value)?;
+                let template = self.template(text, place.as_ref(), "value", "INVALID_HEADER", value)?;
                 for part in &template.parts {
                     if let TemplatePart::Text(text) = part
                         && text.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 127)
@@ -410,18 +416,19 @@ impl Reader<'_> {
         &mut self,
         text: &str,
         place: Option<&Literal>,
+        name: &str,
         code: &'static str,
         value: &Node<Value>,
     ) -> Option<Template> {
         match Template::parse(text, place) {
             Ok(template) => {
                 for mapping in template.expressions() {
-                    self.variables(mapping, "an expression", code, Phase::Request);
+                    self.variables(mapping, name, code, Phase::Request);
                 }
                 Some(template)
             }
             Err(error) => {
-                self.mapping_error(error, "a template", place, text, code, value);
+                self.mapping_error(error, name, place, text, code, value);
                 None
             }
         }
@@ -436,7 +443,7 @@ impl Reader<'_> {
                 (Variable::Status | Variable::Response, Phase::Request, _) => "there is no answer yet",
                 _ => continue,
             };
-            let message = format!("{}: `{variable}` does not exist in {name}: {why}.", self.on);
+            let message = format!("{}: `{variable}` does not exist in `{name}`: {why}.", self.on);
             let diagnostic = Diagnostic::error(code, message).at(self.within(mapping, used.at.clone()), "");
             self.diagnostics.push(diagnostic);
         }
@@ -466,9 +473,12 @@ impl Reader<'_> {
         code: &'static str,
         value: &Node<Value>,
     ) {
-        let end = text[error.offset..].chars().next().map_or(error.offset, |c| error.offset + c.len_utf8());
+        let rest = &text[error.offset..];
+        // A whole word, or the one character that is wrong.
+        let word = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_$".contains(c)).len();
+        let end = error.offset + word.max(rest.chars().next().map_or(0, char::len_utf8));
         let span = place.map(|place| place.span(error.offset..end)).or_else(|| self.span(Some(value)));
-        let message = format!("{}: {name} cannot be read. {}", self.on, error.message);
+        let message = format!("{}: `{name}` cannot be read. {}", self.on, error.message);
         let mut diagnostic = Diagnostic::error(code, message).at(span, "");
         diagnostic.help = error.help;
         self.diagnostics.push(diagnostic);
@@ -520,7 +530,7 @@ impl Reader<'_> {
     }
 
     fn span(&self, value: Option<&Node<Value>>) -> Option<Span> {
-        value.and_then(|value| span_of(value, self.origin)).or_else(|| self.at.clone())
+        value.and_then(|value| self.origin.span(value.location())).or_else(|| self.at.clone())
     }
 
     fn error(&mut self, code: &'static str, message: String, value: Option<&Node<Value>>) -> &mut Diagnostic {

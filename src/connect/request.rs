@@ -124,7 +124,6 @@ impl Maker<'_> {
                                 std::mem::take(&mut segment).push_to(path)?;
                             }
                             segment.text.push_str(piece);
-                            segment.has_text |= !piece.is_empty();
                             segment.started |= index > 0 || !piece.is_empty();
                         }
                         let Some(in_query) = in_query else { continue };
@@ -137,7 +136,6 @@ impl Maker<'_> {
                         }
                         if let Some(pair) = pair {
                             pair.text.push_str(piece);
-                            pair.has_text |= !piece.is_empty();
                         }
                     }
                 }
@@ -278,7 +276,6 @@ impl Maker<'_> {
 #[derive(Default)]
 struct Segment {
     text: String,
-    has_text: bool,
     has_value: bool,
     started: bool,
 }
@@ -301,7 +298,6 @@ impl Segment {
 #[derive(Default)]
 struct Pair {
     text: String,
-    has_text: bool,
     values: usize,
     nulls: usize,
 }
@@ -376,3 +372,6 @@ fn form(name: &str, value: &Value, pairs: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,7 @@ impl ConnectError {
         }
     }
 
-    /// Whether the service said 404 and nothing of its own about it.
+    /// Whether the service answered 404, which can mean that there is no such thing.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Failure { status: StatusCode::NOT_FOUND, .. })
     }
@@ -162,3 +162,6 @@ impl Reader<'_> {
         parsed.as_ref().map_err(Clone::clone)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Texts with `{expressions}` in them: URLs and the values of headers.
 //!
 //! In: the text. Out: [`Template`], its parts with parsed mappings. What a value may do to a URL is decided in
-//! [`request`](super::request).
+//! [`request`](mod@super::request).
 
 use super::Literal;
 use super::mapping::{Mapping, MappingError};

@@ -116,10 +116,6 @@ impl Failures {
         &self.loads[id.0 as usize]
     }
 
-    pub(crate) fn loads(&self) -> &[Load] {
-        &self.loads
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (FailureId, &Failure)> {
         self.all.iter().enumerate().map(|(index, failure)| (FailureId(index as u32), failure))
     }

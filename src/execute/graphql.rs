@@ -24,6 +24,10 @@ use crate::planner::plan::DownstreamOperation;
 /// Errors that are read of one answer.
 const ERRORS_MAX: usize = 1_000;
 
+/// Bytes of a service's message that are passed on, and of its extensions: one error can be told at a hundred places.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+const EXTENSIONS_BYTES_MAX: usize = 8_000;
+
 /// Whom a fetch asks, and for how long.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -50,10 +54,24 @@ impl Endpoint {
     }
 }
 
+/// Headers that belong to one connection or to one body: never forwarded, whatever the configuration says.
+const NOT_FORWARDED: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The headers of a call to a GraphQL service: those of the client's that are forwarded, and what the body is.
 pub(crate) fn headers<'h>(client: &HeaderMap, forwarded: impl Iterator<Item = &'h HeaderName>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for name in forwarded {
+    for name in forwarded.filter(|name| !NOT_FORWARDED.contains(&name.as_str())) {
         for value in client.get_all(name) {
             headers.append(name.clone(), value.clone());
         }
@@ -231,13 +249,15 @@ impl Entities<'_> {
             return;
         }
         // What has no place of its own explains those entries that are null without a reason. It is told once at least.
+        let mut told = vec![false; unplaced.len()];
         for (input, of_input) in by_input.iter().enumerate() {
             for key in of_input {
                 let Ok(entry) = &mut entries[*key] else { continue };
-                let reason = unplaced.iter().find(|(of, _)| of.is_none_or(|of| of == input));
+                let reason = unplaced.iter().position(|(of, _)| of.is_none_or(|of| of == input));
                 match reason {
-                    Some((_, raw)) if entry.notes.is_empty() && entry.data[..] == b"null"[..] => {
-                        entry.notes.push(Note::below_entity_itself(raw));
+                    Some(reason) if entry.notes.is_empty() && entry.data[..] == b"null"[..] => {
+                        told[reason] = true;
+                        entry.notes.push(Note::below_entity_itself(unplaced[reason].1));
                     }
                     // The answer was not whole: nothing of it is kept.
                     _ => entry.notes.push(Note::nothing()),
@@ -245,7 +265,8 @@ impl Entities<'_> {
             }
         }
         if let Some(Ok(first)) = entries.iter_mut().find(|entry| entry.is_ok()) {
-            first.notes.extend(unplaced.iter().map(|(_, raw)| Note::unplaced(raw)));
+            let others = unplaced.iter().zip(&told).filter(|(_, told)| !**told);
+            first.notes.extend(others.map(|((_, raw), _)| Note::unplaced(raw)));
         }
     }
 }
@@ -419,12 +440,21 @@ impl ServiceError {
             serde_json::from_slice(raw).unwrap_or(RawError { message: None, path: None, extensions: None });
         let message = error.message.map(RawValue::get).filter(|message| message.starts_with('"'));
         let message = match message {
+            Some(message) if message.len() > MESSAGE_BYTES_MAX => shortened(message.as_bytes()),
             Some(message) => raw.slice_ref(message.as_bytes()),
             None => Bytes::from_static(b"\"an error without a message\""),
         };
         let path = error.path.and_then(|path| serde_json::from_str(path.get()).ok()).unwrap_or_default();
         ServiceError { message, path, extensions: error.extensions.and_then(|raw| extensions(raw.get())) }
     }
+}
+
+fn shortened(message: &[u8]) -> Bytes {
+    let text = json::unescape(message);
+    let text = String::from_utf8_lossy(&text);
+    let mut out = Vec::with_capacity(MESSAGE_BYTES_MAX + 16);
+    json::write_string(&format!("{}…", &text[..text.floor_char_boundary(MESSAGE_BYTES_MAX)]), &mut out);
+    out.into()
 }
 
 /// A service's extensions without what some servers put there for their own developers: stack traces.
@@ -438,5 +468,29 @@ fn extensions(raw: &str) -> Option<Bytes> {
     if members.is_empty() {
         return None;
     }
-    serde_json::to_vec(&members).ok().map(Bytes::from)
+    serde_json::to_vec(&members).ok().filter(|text| text.len() <= EXTENSIONS_BYTES_MAX).map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_read_as_far_as_they_can_be() {
+        let read = |text: &str| ServiceError::read(&Bytes::from(text.to_owned()));
+        let long = read(&format!(r#"{{"message":"{}"}}"#, "\\u00e9".repeat(5_000)));
+        let message: String = serde_json::from_slice(&long.message).unwrap();
+        assert!(message.len() <= MESSAGE_BYTES_MAX + 3 && message.ends_with("é…"), "{message}");
+        let full =
+            read(r#"{"message":"a\"b","path":["x",1],"extensions":{"code":"C","exception":{"s":1},"stacktrace":[]}}"#);
+        assert_eq!(full.message, r#""a\"b""#);
+        assert_eq!(full.path, [PathSegment::Key("x".into()), PathSegment::Index(1)]);
+        assert_eq!(full.extensions.unwrap(), r#"{"code":"C"}"#);
+        for text in ["7", "{}", r#"{"message":7}"#, r#"{"message":"a","message":"b"}"#, r#"{"path":[-1]}"#] {
+            let error = read(text);
+            assert_eq!(error.message, r#""an error without a message""#, "{text}");
+            assert_eq!(error.path, [], "{text}");
+        }
+        assert_eq!(read(&format!(r#"{{"extensions":{{"x":"{}"}}}}"#, "x".repeat(10_000))).extensions, None);
+    }
 }

@@ -30,7 +30,7 @@ mod run;
 mod shape;
 mod slots;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod told;
 
 use std::collections::HashMap;

@@ -12,7 +12,9 @@ use super::graphql;
 use super::layout::{Layout, NodeId};
 use crate::connect::{Connector, Pick};
 use crate::planner::Plan;
-use crate::planner::plan::{Call, Fetch, FetchId, KeyMatch, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId};
+use crate::planner::plan::{
+    Call, Fetch, FetchId, KeyMatch, ObjectProjection, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId,
+};
 use crate::supergraph::field_set::FieldSetItem;
 use crate::supergraph::{ConnectorId, FieldSet, Subgraph, SubgraphId, Supergraph};
 
@@ -76,6 +78,14 @@ impl Prepared {
         fields.into_iter().any(|field| matches!(field.value, ProjectionValue::Introspection))
     }
 
+    /// About how many bytes it takes in memory: what a cache weighs it by.
+    pub(crate) fn weight(&self) -> usize {
+        let Plan { fetches, shapes, positions, projection, .. } = &self.plan;
+        let texts: usize = self.fetches.iter().map(|fetch| 3 * fetch.head.len() + 1_024).sum();
+        let expected: usize = shapes.iter().map(|shape| shape.fields.len()).sum();
+        fetches.len() * 512 + texts + expected * 320 + positions.len() * 256 + fields(projection) * 256
+    }
+
     pub(crate) fn fetch(&self, id: FetchId) -> (&Fetch, &PreparedFetch) {
         (&self.plan.fetches[id.0 as usize], &self.fetches[id.0 as usize])
     }
@@ -83,6 +93,16 @@ impl Prepared {
     pub(crate) fn shape_slots(&self, id: ShapeId) -> u32 {
         self.plan.shapes[id.0 as usize].slots
     }
+}
+
+/// Fields of a projection, nested ones included.
+fn fields(projection: &ObjectProjection) -> usize {
+    let own = projection.branches.iter().flat_map(|branch| &branch.fields);
+    let inner = own.map(|field| match &field.value {
+        ProjectionValue::Object { object, .. } => 1 + fields(object),
+        _ => 1,
+    });
+    inner.sum()
 }
 
 fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Supergraph) -> PreparedFetch {
@@ -102,7 +122,7 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
             Some(prepare_field(shapes, layout, supergraph, fetch.subgraph, *connector, input.shape))
         }
         Call::ConnectLookup { connector, matched_by, input, .. } => {
-            let connector = subgraph.connector(*connector);
+            let connector = connector_of(subgraph, *connector);
             Some(prepare_lookup(shapes, layout, subgraph, connector, matched_by, input.shape))
         }
     };
@@ -111,7 +131,7 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
     | Call::ConnectLookup { connector, .. } = &fetch.call
     {
         // The whole graph stands for the connector: another version of it may map answers differently.
-        let connector = subgraph.connector(*connector);
+        let connector = connector_of(subgraph, *connector);
         partition = partition
             .with(supergraph.sdl.as_bytes())
             .with(connector.type_name.as_bytes())
@@ -120,11 +140,9 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
     PreparedFetch { dependents: Vec::new(), head, connector, partition }
 }
 
-impl Subgraph {
-    /// The connector with that index.
-    pub(crate) fn connector(&self, id: ConnectorId) -> &Connector {
-        &self.connectors[id.0 as usize]
-    }
+/// The connector with that index.
+pub(crate) fn connector_of(subgraph: &Subgraph, id: ConnectorId) -> &Connector {
+    &subgraph.connectors[id.0 as usize]
 }
 
 /// A connector whose answer is the value of a field.
@@ -137,7 +155,7 @@ fn prepare_field(
     shape: ShapeId,
 ) -> PreparedConnector {
     let subgraph = supergraph.subgraph(subgraph);
-    let connector = subgraph.connector(connector);
+    let connector = connector_of(subgraph, connector);
     let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok();
     let inner = shapes[shape.0 as usize].fields.first().and_then(|field| match field.value {
         ShapeValue::Object(inner) => Some(inner),

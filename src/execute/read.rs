@@ -135,7 +135,9 @@ impl<'r> AnswerReader<'r> {
             match json::unescape(self.json.slice(key)).as_ref() {
                 b"data" => answer.data = Some(self.object_or_null(node)?),
                 b"errors" => answer.errors = Some(self.json.skip()?),
-                _ => drop(self.json.skip()?),
+                _ => {
+                    let _ = self.json.skip()?;
+                }
             }
         }
         self.json.finish()?;

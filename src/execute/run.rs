@@ -23,7 +23,7 @@ use super::connect::{self, Arguments, Batched, Connected, Single};
 use super::errors::LoadId;
 use super::graphql::{self, Endpoint};
 use super::positions::{Typename, View};
-use super::prepared::PreparedFetch;
+use super::prepared::{PreparedFetch, connector_of};
 use super::representation::{self, NotSent};
 use super::slots::{Arena, Slot};
 use crate::operation::OperationType;
@@ -426,7 +426,7 @@ impl<'r> Execution<'r> {
         let (deadline, timeout) = self.bounds(fetch);
         Connected {
             service: &subgraph.name,
-            connector: subgraph.connector(connector),
+            connector: connector_of(subgraph, connector),
             base_url: subgraph.url.as_deref(),
             headers: self.headers,
             config: (self.config)(&subgraph.name),

@@ -298,12 +298,12 @@ impl<'s> Writer<'s> {
         found: Found,
         nested: Option<(&'s ObjectProjection, usize)>,
     ) -> Result<(), Stop> {
+        if let Slot::Failed(failure) = found.value {
+            self.tell(failure);
+        }
         self.tell_beside(found.at);
         match (found.value, &field.value) {
-            (Slot::Failed(failure), _) => {
-                self.tell(failure);
-                self.null(ty)
-            }
+            (Slot::Failed(_), _) => self.null(ty),
             (Slot::List(start, len), _) if ty.is_list() => self.catching(ty, |writer| {
                 writer.out.push(b'[');
                 for index in 0..len {

@@ -9,7 +9,7 @@ use apollo_compiler::response::JsonMap;
 use apollo_compiler::response::serde_json_bytes;
 use apollo_compiler::validation::Valid;
 
-use super::snapshot::{Parsed, blocking};
+use super::snapshot::Parsed;
 use super::{Outcome, RequestError, Snapshot};
 use crate::operation::Variables;
 
@@ -21,14 +21,15 @@ pub(super) async fn answer(
     operation_name: Option<&str>,
     variables: &Variables,
 ) -> Result<HashMap<Name, Vec<u8>>, Vec<RequestError>> {
-    let (snapshot, parsed) = (Arc::clone(snapshot), Arc::clone(parsed));
+    let (of, parsed) = (Arc::clone(snapshot), Arc::clone(parsed));
     let operation_name = operation_name.map(str::to_owned);
     let mut values = JsonMap::new();
     for (name, value) in variables {
         let value = serde_json_bytes::to_value(value).map_err(|_| vec![RequestError::internal()])?;
         values.insert(name.as_str(), value);
     }
-    blocking(move || answer_now(&snapshot, &parsed, operation_name.as_deref(), &Valid::assume_valid(values))).await
+    let values = Valid::assume_valid(values);
+    snapshot.blocking(move || answer_now(&of, &parsed, operation_name.as_deref(), &values)).await
 }
 
 fn answer_now(

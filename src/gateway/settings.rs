@@ -22,8 +22,12 @@ pub struct Settings {
     pub limits: operation::Limits,
     /// What planning one operation may cost.
     pub planning: planner::Budget,
-    /// Parsed documents, and plans, that a snapshot keeps: bytes of their operations' texts, for each of the two.
-    pub cached_text_bytes_max: u64,
+    /// Operations that are parsed and planned at the same time; further ones wait. What is cached does not.
+    pub planning_parallel_max: usize,
+    /// Parsed documents that a snapshot keeps: bytes of their texts. In memory they are some twenty times as large.
+    pub document_cache_bytes_max: u64,
+    /// Plans that a snapshot keeps: estimated bytes in memory.
+    pub plan_cache_bytes_max: u64,
     /// Values that the services' answers to one request may hold, 16 bytes each.
     pub values_max: usize,
     /// Bytes of one response.
@@ -48,7 +52,9 @@ impl Default for Settings {
             connect_config: BTreeMap::new(),
             limits: operation::Limits::default(),
             planning: planner::Budget::default(),
-            cached_text_bytes_max: 4 << 20,
+            planning_parallel_max: std::thread::available_parallelism().map_or(1, usize::from),
+            document_cache_bytes_max: 2 << 20,
+            plan_cache_bytes_max: 64 << 20,
             values_max: 8_000_000,
             response_bytes_max: 64 << 20,
         }

@@ -1,7 +1,6 @@
 //! One version of the graph, with everything that was derived from it: documents and plans are cached here, so that a
 //! stale plan cannot exist.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,6 +8,7 @@ use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::Implementers;
 use apollo_compiler::{Name, ast};
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use super::{Outcome, Request, RequestError, Settings};
 use crate::execute::Prepared;
@@ -27,6 +27,8 @@ pub struct Snapshot {
     documents: Cache<Arc<str>, Arc<Parsed>>,
     plans: Cache<PlanKey, Arc<Prepared>>,
     next_document: AtomicU64,
+    /// Those who parse and plan now.
+    planning: Semaphore,
 }
 
 /// A document in the cache.
@@ -34,42 +36,28 @@ pub struct Snapshot {
 pub(super) struct Parsed {
     /// Unique within the snapshot: stands for the text in a plan's key.
     id: u64,
-    text_len: u32,
     pub(super) document: Document,
 }
 
 /// What a plan depends on, beside the graph.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PlanKey {
     document: u64,
     operation: Option<Name>,
     /// The values of the variables that decide what is selected.
     conditions: Vec<bool>,
-    /// Not part of its identity.
-    text_len: u32,
-}
-
-impl PartialEq for PlanKey {
-    fn eq(&self, other: &Self) -> bool {
-        (self.document, &self.operation, &self.conditions) == (other.document, &other.operation, &other.conditions)
-    }
-}
-
-impl Eq for PlanKey {}
-
-impl Hash for PlanKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.document, &self.operation, &self.conditions).hash(state);
-    }
 }
 
 impl Snapshot {
     /// Derives everything from a supergraph.
     pub fn new(supergraph: Supergraph, settings: &Settings) -> Snapshot {
-        let bytes_max = settings.cached_text_bytes_max;
-        // What is parsed or planned grows with the text, which is what a client can choose.
-        let documents = Cache::builder().max_capacity(bytes_max).weigher(|_, parsed: &Arc<Parsed>| parsed.text_len);
-        let plans = Cache::builder().max_capacity(bytes_max).weigher(|key: &PlanKey, _| key.text_len);
+        // Weighed, not counted: a client chooses how large an operation is, and a short text can make a large plan.
+        let documents = Cache::builder()
+            .max_capacity(settings.document_cache_bytes_max)
+            .weigher(|text: &Arc<str>, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
+        let plans = Cache::builder()
+            .max_capacity(settings.plan_cache_bytes_max)
+            .weigher(|_, plan: &Arc<Prepared>| u32::try_from(plan.weight()).unwrap_or(u32::MAX));
         Snapshot {
             implementers: supergraph.api.implementers_map(),
             graph: planner::Graph::new(&supergraph),
@@ -79,6 +67,7 @@ impl Snapshot {
             documents: documents.build(),
             plans: plans.build(),
             next_document: AtomicU64::new(0),
+            planning: Semaphore::new(settings.planning_parallel_max.max(1)),
         }
     }
 
@@ -99,6 +88,14 @@ impl Snapshot {
         Ok(self.plan_now(&document, operation, &condition)?.to_string())
     }
 
+    /// How many documents and plans are kept.
+    #[cfg(test)]
+    pub(super) async fn cached(&self) -> (u64, u64) {
+        self.documents.run_pending_tasks().await;
+        self.plans.run_pending_tasks().await;
+        (self.documents.entry_count(), self.plans.entry_count())
+    }
+
     /// Parses and validates, or takes what was parsed before. A text that many requests bring at once is parsed once.
     pub(super) async fn document(self: &Arc<Self>, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
         if let Some(parsed) = self.documents.get(text).await {
@@ -113,14 +110,14 @@ impl Snapshot {
         let text: Arc<str> = text.into();
         let snapshot = Arc::clone(self);
         let of = Arc::clone(&text);
-        let parse = blocking(move || snapshot.parse_now(&of));
+        let parse = self.blocking(move || snapshot.parse_now(&of));
         self.documents.try_get_with(text, parse).await.map_err(|errors| errors.to_vec())
     }
 
     fn parse_now(&self, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
         let document = Document::parse(text, &self.supergraph.api, &self.limits).map_err(request_errors)?;
         let id = self.next_document.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Parsed { id, text_len: u32::try_from(text.len()).unwrap_or(u32::MAX), document }))
+        Ok(Arc::new(Parsed { id, document }))
     }
 
     /// Normalizes and plans, or takes what was planned before.
@@ -135,13 +132,12 @@ impl Snapshot {
             document: parsed.id,
             operation: operation.definition.name.clone(),
             conditions: operation.condition_variables.iter().map(is_true).collect(),
-            text_len: parsed.text_len,
         };
         if let Some(plan) = self.plans.get(&key).await {
             return Ok(plan);
         }
         let (snapshot, parsed, of) = (Arc::clone(self), Arc::clone(parsed), key.clone());
-        let plan = blocking(move || snapshot.prepare_now(&parsed, &of));
+        let plan = self.blocking(move || snapshot.prepare_now(&parsed, &of));
         self.plans.try_get_with(key, plan).await.map_err(|errors| errors.to_vec())
     }
 
@@ -151,6 +147,15 @@ impl Snapshot {
         let condition = |name: &Name| conditions.clone().any(|(known, value)| known == name && *value);
         let plan = self.plan_now(&parsed.document, operation, &condition)?;
         Ok(Arc::new(Prepared::new(plan, &self.supergraph)))
+    }
+
+    /// Work that can take long happens where it blocks nobody, and not more of it at once than there are cores.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Vec<RequestError>> + Send + 'static,
+    ) -> Result<T, Vec<RequestError>> {
+        let Ok(_permit) = self.planning.acquire().await else { return Err(vec![RequestError::internal()]) };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(vec![RequestError::internal()]))
     }
 
     fn plan_now(
@@ -173,11 +178,4 @@ fn default_of(operation: &DocumentOperation, name: &Name) -> bool {
     let definition = operation.definition.variables.iter().find(|definition| definition.name == *name);
     let default = definition.and_then(|definition| definition.default_value.as_deref());
     matches!(default, Some(ast::Value::Boolean(true)))
-}
-
-/// Work that can take long happens where it blocks nobody.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Vec<RequestError>> + Send + 'static,
-) -> Result<T, Vec<RequestError>> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(vec![RequestError::internal()]))
 }

@@ -23,6 +23,7 @@ use weft::supergraph::{Subgraph, Supergraph};
 #[derive(Debug)]
 pub(crate) struct Data {
     members: Map<String, Value>,
+    empty: Map<String, Value>,
 }
 
 /// Who serves the data.
@@ -44,7 +45,7 @@ pub(crate) struct Object<'d> {
 
 impl Data {
     pub(crate) fn new(members: Map<String, Value>) -> Data {
-        Data { members }
+        Data { members, empty: Map::new() }
     }
 
     fn entities(&self, type_name: &str) -> &[Value] {
@@ -82,8 +83,7 @@ impl<'d> Server<'d> {
             .map_err(|invalid| format!("{query}\n{}", invalid.errors))?;
         let operation = document.operations.get(None).map_err(|error| error.message().to_string())?;
         let root = operation.object_type().to_string();
-        let empty = const { &Map::new() };
-        let members = self.data.members.get(&root).and_then(Value::as_object).unwrap_or(empty);
+        let members = self.data.members.get(&root).and_then(Value::as_object).unwrap_or(&self.data.empty);
         let root = Object { server: *self, type_name: root, members, representation: None };
         let response = Execution::new(schema, &document)
             .raw_variable_values(variables)
@@ -165,12 +165,14 @@ impl<'d> Server<'d> {
             });
             names.map(|name| Some((name.clone(), representation.get(&name)?.clone()))).collect::<Option<Map<_, _>>>()
         })?;
+        let is_interface_object = subgraph.types.get(type_name).is_some_and(|of| of.is_interface_object);
         let mut types = vec![type_name];
-        if subgraph.types.get(type_name).is_some_and(|of| of.is_interface_object) {
+        if is_interface_object || self.schema.get_object(type_name).is_none() {
             types = self.data.members.keys().map(String::as_str).collect();
         }
-        let members = types.into_iter().find_map(|name| self.data.find(name, &wanted))?;
-        Some(Object { representation: Some(representation.clone()), ..self.object(type_name, type_name, members) })
+        let (concrete, members) =
+            types.iter().find_map(|name| self.data.find(name, &wanted).map(|members| (*name, members)))?;
+        Some(Object { representation: Some(representation.clone()), ..self.object(concrete, type_name, members) })
     }
 }
 
@@ -186,7 +188,15 @@ impl Object<'_> {
             true => self.representation.as_ref().and_then(|representation| representation.get(name)),
             false => self.members.get(name),
         };
-        value.map_or("missing".to_owned(), text)
+        match value {
+            Some(Value::Object(members)) => {
+                let mut members = members.clone();
+                members.shift_remove("__typename");
+                Value::Object(members).to_string()
+            }
+            Some(value) => text(value),
+            None => "missing".to_owned(),
+        }
     }
 }
 

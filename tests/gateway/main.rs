@@ -8,7 +8,10 @@
 //!   apollo-compiler's own executor says: it executes the same operation on the API schema over the same data;
 //! - `calls.json`: how many calls each service gets, where that matters.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod data;
+mod random;
 mod services;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! The services of a case, in this process.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -80,24 +79,9 @@ where
     Service { url, calls }
 }
 
-/// The subgraph's schema with what federation adds to it.
+/// The subgraph's schema, executable.
 fn executable(subgraph: &Subgraph) -> Result<Schema, String> {
-    let mut text = subgraph.schema.serialize().no_indent().to_string();
-    let entities: Vec<&str> = subgraph
-        .types
-        .iter()
-        .filter(|(name, of)| !of.keys.is_empty() && subgraph.schema.get_object(name).is_some())
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !entities.is_empty() {
-        let extend = if subgraph.schema.get_object("Query").is_some() { "extend type" } else { "type" };
-        write!(
-            text,
-            " scalar _Any union _Entity = {} {extend} Query {{ _entities(representations: [_Any!]!): [_Entity]! }}",
-            entities.join(" | ")
-        )
-        .unwrap();
-    }
+    let text = subgraph.schema.serialize().no_indent().to_string();
     match Schema::parse_and_validate(&text, "subgraph.graphql") {
         Ok(schema) => Ok(schema.into_inner()),
         Err(invalid) => Err(format!("{}: {}\n{text}", subgraph.name, invalid.errors)),

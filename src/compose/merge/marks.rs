@@ -49,10 +49,10 @@ impl Merger<'_> {
             let subgraph = &self.subgraphs[element.subgraph];
             for applied in element.directives.nodes() {
                 match subgraph.names.get(&applied.name) {
+                    // Equal tags are told apart by the names that fragments have for the directive.
+                    Some((Known::Tag, _)) if tags.iter().any(|t| t.arguments == applied.arguments) => {}
                     Some((Known::Tag, _)) => {
-                        if !tags.iter().any(|t| t.arguments == applied.arguments) {
-                            tags.insert(applied);
-                        }
+                        tags.insert(applied);
                     }
                     Some((Known::Inaccessible, _)) => inaccessible = inaccessible.or(Some(applied)),
                     None if applied.name == "deprecated" => deprecated = deprecated.or(Some(applied)),

@@ -3,6 +3,7 @@
 //! In: each fragment by itself, then all of them with the merged document. Out: diagnostics. A rule only looks; nothing
 //! is changed here.
 
+mod connectors;
 mod external;
 mod fallback_values;
 mod field_sets;
@@ -42,6 +43,7 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     interface_keys::check,
     http_fragments::check,
     lookups::check,
+    connectors::check,
     policies::check,
 ];
 

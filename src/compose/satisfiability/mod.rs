@@ -25,7 +25,8 @@ use super::subgraph::Subgraph;
 use crate::diagnostic::Diagnostic;
 use crate::supergraph::Supergraph;
 
-/// Distinct states of one type that are looked at. Only a schema made for it has more, and it gets a hint.
+/// Distinct states of one type with several places that are looked at. Those with one place are no more than there are
+/// fields; of sets of places there could be exponentially many, in a schema made for it, which gets a hint.
 const STATES_PER_TYPE_MAX: usize = 512;
 
 /// How a state was reached.
@@ -60,7 +61,8 @@ struct Search<'a> {
     subgraphs: &'a [Subgraph],
     steps: Vec<Step>,
     queue: VecDeque<(usize, Reached)>,
-    seen: HashMap<Name, HashSet<Reached>>,
+    /// States by type, and how many of them have several places.
+    seen: HashMap<Name, (HashSet<Reached>, usize)>,
     /// Fields that were told: the shortest query is enough.
     told: HashSet<(Name, Name)>,
     out: &'a mut Vec<Diagnostic>,
@@ -71,8 +73,7 @@ impl Search<'_> {
         for root in ["Query", "Mutation", "Subscription"] {
             if self.supergraph.api.get_object(root).is_some() {
                 let root = Name::new_static_unchecked(root);
-                let base = self.reach.roots(&root);
-                self.enter(None, None, &root, base);
+                self.enter(None, None, &root, Vec::new());
             }
         }
         while let Some((step, reached)) = self.queue.pop_front() {
@@ -83,11 +84,12 @@ impl Search<'_> {
     /// Notes a state, if it is new.
     fn enter(&mut self, from: Option<usize>, field: Option<(Name, Name)>, ty: &Name, base: Vec<PlaceId>) {
         let reached = self.reach.reach(ty, base);
-        let seen = self.seen.entry(ty.clone()).or_default();
+        let (seen, several) = self.seen.entry(ty.clone()).or_default();
         if seen.contains(&reached) {
             return;
         }
-        if seen.len() == STATES_PER_TYPE_MAX {
+        *several += usize::from(reached.has_several_places());
+        if *several > STATES_PER_TYPE_MAX {
             if self.told.insert((ty.clone(), Name::new_static_unchecked("__typename"))) {
                 let message = format!(
                     "`{ty}` is reached in more than {STATES_PER_TYPE_MAX} different ways; not all were checked for fields that nobody can resolve."

@@ -1,7 +1,7 @@
 //! Where objects can be had, and what a place has of them.
 
 use apollo_compiler::Name;
-use apollo_compiler::collections::{HashMap, HashSet, IndexMap};
+use apollo_compiler::collections::{HashMap, IndexMap};
 use apollo_compiler::schema::ExtendedType;
 
 use crate::connect::MappingShape;
@@ -21,10 +21,19 @@ pub(super) struct Place {
     /// The object's type there: its concrete type, or an interface object, or for a field's value what the field
     /// declares.
     pub(super) ty: Name,
-    /// What a connector's answer holds of it: the connector, and the fields that lead into its answer.
-    mapped: Option<(ConnectorId, Vec<Name>)>,
+    /// What a connector's answer holds of it; `None` in a GraphQL subgraph, and where nothing is at hand.
+    mapped: Option<Mapped>,
     /// External fields that are brought along.
     provided: FieldSet,
+}
+
+/// Which part of a connector's answer an object is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Mapped {
+    /// That below these fields. There are no more of these than the selection has parts.
+    At(ConnectorId, Vec<Name>),
+    /// Whatever the service answers.
+    Any,
 }
 
 /// All places, each once, and what must be known of types to follow them.
@@ -36,8 +45,6 @@ pub(super) struct Places<'a> {
     implementers: Vec<HashMap<Name, Vec<Name>>>,
     /// Interface → its objects, in the graph.
     merged_implementers: HashMap<Name, Vec<Name>>,
-    /// Fields that are in a key, in each subgraph: they are readable, whatever else is said of them.
-    key_fields: Vec<HashSet<(Name, Name)>>,
     /// What each connector's selection produces.
     shapes: HashMap<(usize, ConnectorId), MappingShape>,
 }
@@ -68,41 +75,14 @@ impl<'a> Places<'a> {
             ids: HashMap::default(),
             implementers: supergraph.subgraphs.iter().map(|s| implementers_of(&s.schema)).collect(),
             merged_implementers: implementers_of(&supergraph.schema),
-            key_fields: Vec::new(),
             shapes: HashMap::default(),
         };
         for (index, subgraph) in supergraph.subgraphs.iter().enumerate() {
-            let mut fields = HashSet::default();
-            for (name, ty) in &subgraph.types {
-                for key in &ty.keys {
-                    places.collect_key(index, name, &key.fields, &mut fields);
-                }
-            }
-            places.key_fields.push(fields);
             for (id, connector) in subgraph.connectors.iter().enumerate() {
                 places.shapes.insert((index, ConnectorId(id as u32)), connector.selection.shape());
             }
         }
         places
-    }
-
-    /// Recursion is bounded by the parser's own limit on nesting.
-    fn collect_key(&self, subgraph: usize, ty: &Name, fields: &FieldSet, found: &mut HashSet<(Name, Name)>) {
-        for item in &fields.items {
-            match item {
-                FieldSetItem::Field { name, selection, .. } => {
-                    found.insert((ty.clone(), name.clone()));
-                    if let Some(inner) = self.declared(subgraph, ty, name)
-                        && !selection.is_empty()
-                    {
-                        self.collect_key(subgraph, &inner, selection, found);
-                    }
-                }
-                FieldSetItem::Inline { type_condition, selection } => {
-                    self.collect_key(subgraph, type_condition, selection, found);
-                }
-            }
-        }
     }
 
     pub(super) fn get(&self, id: PlaceId) -> &Place {
@@ -153,7 +133,7 @@ impl<'a> Places<'a> {
         of.schema.get_object(ty)?;
         let mapped = match via {
             ResolverVia::Entities => None,
-            ResolverVia::Lookup { connector, .. } => Some((*connector, Vec::new())),
+            ResolverVia::Lookup { connector, .. } => Some(self.mapped(subgraph, *connector, Vec::new())),
         };
         Some(self.add(Place { subgraph, ty: ty.clone(), mapped, provided: FieldSet::default() }))
     }
@@ -162,11 +142,8 @@ impl<'a> Places<'a> {
     pub(super) fn field(&self, id: PlaceId, field: &Name, purpose: Purpose) -> Option<&'a SubgraphField> {
         let place = self.get(id);
         let facts = self.facts(place)?.fields.get(field)?;
-        if facts.overridden && purpose == Purpose::Client {
-            return None;
-        }
-        let in_key = self.key_fields[place.subgraph].contains(&(place.ty.clone(), field.clone()));
-        if facts.external && !in_key && !self.is_provided(place, field) {
+        let elsewhere = facts.external || (facts.overridden && purpose == Purpose::Client);
+        if elsewhere && !self.is_provided(place, field) {
             return None;
         }
         if facts.connector.is_some() {
@@ -182,9 +159,11 @@ impl<'a> Places<'a> {
         self.provided_items(place).any(|item| matches!(item, FieldSetItem::Field { name, .. } if name == field))
     }
 
-    /// What of the provided selection applies to the place's type.
+    /// What of the provided selection applies to the place's type. What is in a key is at hand as well.
     fn provided_items<'p>(&'p self, place: &'p Place) -> impl Iterator<Item = &'p FieldSetItem> + 'p {
-        let mut open: Vec<&FieldSetItem> = place.provided.items.iter().collect();
+        let keys = self.facts(place).map(|facts| facts.keys.as_slice()).unwrap_or_default();
+        let items = keys.iter().flat_map(|key| &key.fields.items);
+        let mut open: Vec<&FieldSetItem> = place.provided.items.iter().chain(items).collect();
         std::iter::from_fn(move || {
             while let Some(item) = open.pop() {
                 match item {
@@ -200,21 +179,62 @@ impl<'a> Places<'a> {
         })
     }
 
-    fn is_mapped(&self, place: &Place, field: &Name) -> bool {
-        let Some((connector, path)) = &place.mapped else { return false };
-        let mut shape = self.shapes.get(&(place.subgraph, *connector));
-        for name in path {
-            shape = match shape {
-                Some(MappingShape::Any) => return true,
-                Some(shape) => shape.field(name).map(|f| &f.shape),
-                None => return false,
+    /// What a selection brings beyond what the subgraph resolves anyway, so that equal places are one.
+    /// Recursion is bounded by the parser's own limit on nesting.
+    fn beyond(&self, subgraph: usize, ty: &Name, fields: &FieldSet) -> FieldSet {
+        let mut items: Vec<FieldSetItem> = Vec::new();
+        for item in &fields.items {
+            let kept = match item {
+                FieldSetItem::Inline { type_condition, selection } => {
+                    let selection = self.beyond(subgraph, type_condition, selection);
+                    let type_condition = type_condition.clone();
+                    (!selection.is_empty()).then_some(FieldSetItem::Inline { type_condition, selection })
+                }
+                FieldSetItem::Field { name, selection, .. } => {
+                    let types = &self.subgraph(subgraph).types;
+                    let elsewhere = self.possible(subgraph, ty).iter().any(|object| {
+                        let facts = types.get(object).and_then(|facts| facts.fields.get(name));
+                        facts.is_some_and(|facts| facts.external || facts.overridden)
+                    });
+                    let inner = self.declared(subgraph, ty, name);
+                    let selection = inner.map(|inner| self.beyond(subgraph, &inner, selection)).unwrap_or_default();
+                    let needed = elsewhere || !selection.is_empty();
+                    needed.then(|| FieldSetItem::Field { name: name.clone(), arguments: Vec::new(), selection })
+                }
             };
+            items.extend(kept.filter(|kept| !items.contains(kept)));
         }
-        match shape {
-            Some(MappingShape::Any) => true,
-            Some(shape) => shape.field(field).is_some(),
+        FieldSet { items }
+    }
+
+    fn is_mapped(&self, place: &Place, field: &Name) -> bool {
+        match &place.mapped {
             None => false,
+            Some(Mapped::Any) => true,
+            Some(Mapped::At(connector, path)) => {
+                let of = self.shape_at(place.subgraph, *connector, path);
+                of.is_some_and(|shape| *shape == MappingShape::Any || shape.field(field).is_some())
+            }
         }
+    }
+
+    /// A part of an answer, in the one form that it has.
+    fn mapped(&self, subgraph: usize, connector: ConnectorId, path: Vec<Name>) -> Mapped {
+        match self.shape_at(subgraph, connector, &path) {
+            Some(MappingShape::Any) => Mapped::Any,
+            _ => Mapped::At(connector, path),
+        }
+    }
+
+    fn shape_at(&self, subgraph: usize, connector: ConnectorId, path: &[Name]) -> Option<&MappingShape> {
+        let mut shape = self.shapes.get(&(subgraph, connector))?;
+        for name in path {
+            if *shape == MappingShape::Any {
+                break;
+            }
+            shape = &shape.field(name)?.shape;
+        }
+        Some(shape)
     }
 
     /// Whether a type's objects are all of another type, in a subgraph.
@@ -234,11 +254,12 @@ impl<'a> Places<'a> {
             return None;
         }
         let mapped = match (facts.connector, &place.mapped) {
-            (Some(connector), _) => Some((connector, Vec::new())),
-            (None, Some((connector, path))) => {
-                Some((*connector, path.iter().chain(std::iter::once(field)).cloned().collect()))
+            (Some(connector), _) => Some(self.mapped(place.subgraph, connector, Vec::new())),
+            (None, Some(Mapped::At(connector, path))) => {
+                let path = path.iter().chain(std::iter::once(field)).cloned().collect();
+                Some(self.mapped(place.subgraph, *connector, path))
             }
-            (None, None) => None,
+            (None, mapped) => mapped.clone(),
         };
         let mut provided = facts.provides.clone().unwrap_or_default();
         for item in self.provided_items(place) {
@@ -250,8 +271,9 @@ impl<'a> Places<'a> {
                 );
             }
         }
-        let place = Place { subgraph: place.subgraph, ty, mapped, provided };
-        Some(self.add(place))
+        let subgraph = place.subgraph;
+        let provided = self.beyond(subgraph, &ty, &provided);
+        Some(self.add(Place { subgraph, ty, mapped, provided }))
     }
 
     /// The named type of a field in a subgraph.

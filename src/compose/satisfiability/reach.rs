@@ -1,15 +1,18 @@
 //! What can be reached from some places of an object: subgraphs that can be entered, fields that can be resolved.
+//!
+//! Doors open when their key can be had, fields with requirements are granted when those can be had, and either may help
+//! the other, of the same object or of another one inside of a key. What is asked for starts with nothing and grows until
+//! nothing changes, so circles are followed as long as they make progress, in a number of steps that is bounded by
+//! what there is to open and to grant.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use apollo_compiler::Name;
-use apollo_compiler::collections::{HashMap, HashSet, IndexMap};
+use apollo_compiler::collections::{HashMap, IndexMap};
 
 use super::places::{PlaceId, Places, Purpose};
-use crate::supergraph::{FieldSet, FieldSetItem, SubgraphField, Supergraph};
-
-/// How deep keys may be looked for inside of other keys' fields.
-const DEPTH_MAX: usize = 24;
+use crate::supergraph::{FieldSet, FieldSetItem, Supergraph};
 
 /// Where an object can be had, in normal form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +21,15 @@ pub(super) struct Reached {
     base: Vec<PlaceId>,
     /// Which of the type's doors are open, in their order.
     open: Vec<bool>,
+    /// Fields whose requirements can be had. What the others say decides it, so that equal states have equal ones.
+    granted: BTreeSet<(PlaceId, Name)>,
+}
+
+impl Reached {
+    /// Whether it is more than one place and what can be entered anyway.
+    pub(super) fn has_several_places(&self) -> bool {
+        self.base.len() > 1
+    }
 }
 
 /// Entity resolvers of one type that ask for the same.
@@ -32,28 +44,70 @@ struct Door {
 #[derive(Default)]
 struct Doors {
     doors: Vec<Door>,
-    /// Field → the places behind doors that may have it, each with its door.
-    by_field: HashMap<Name, Vec<(usize, PlaceId)>>,
+    /// Field → the doors behind which it may be, each with the places there.
+    by_field: HashMap<Name, Vec<(usize, Vec<PlaceId>)>>,
     /// Place → the doors that lead to it.
     behind: HashMap<PlaceId, Vec<usize>>,
+    /// Fields behind doors that require something: the door, the place, the field.
+    requiring: Vec<(usize, PlaceId, Name)>,
+}
+
+/// Some places of objects of one type, sorted.
+type Asked = (Name, Vec<PlaceId>);
+
+impl Doors {
+    fn new(groups: IndexMap<(FieldSet, bool), Vec<PlaceId>>, supergraph: &Supergraph, places: &Places<'_>) -> Self {
+        let mut of_type = Self::default();
+        for (index, ((key, needs_typename), leads_to)) in groups.into_iter().enumerate() {
+            for place in &leads_to {
+                let behind = of_type.behind.entry(*place).or_default();
+                if behind.last() != Some(&index) {
+                    behind.push(index);
+                }
+                let at = places.get(*place);
+                let facts = supergraph.subgraphs[at.subgraph].types.get(&at.ty);
+                for (field, facts) in facts.into_iter().flat_map(|facts| &facts.fields) {
+                    if facts.requires.is_some() {
+                        of_type.requiring.push((index, *place, field.clone()));
+                    }
+                    let behind = of_type.by_field.entry(field.clone()).or_default();
+                    match behind.last_mut() {
+                        Some((door, places)) if *door == index => places.push(*place),
+                        _ => behind.push((index, vec![*place])),
+                    }
+                }
+            }
+            of_type.doors.push(Door { key, needs_typename, leads_to });
+        }
+        of_type
+    }
 }
 
 pub(super) struct Reach<'a> {
     supergraph: &'a Supergraph,
     places: Places<'a>,
     doors: HashMap<Name, Rc<Doors>>,
-    /// Fields with a connector of their own need no entry into their subgraph: type and field → the places of that type there.
+    /// Fields with a connector of their own need no entry into their subgraph: type and field → the places of that type
+    /// there.
     connected: HashMap<(Name, Name), Vec<PlaceId>>,
-    known: HashMap<(Name, Vec<PlaceId>), Reached>,
-    /// What is being computed: asked again meanwhile, only the places themselves count.
-    underway: HashSet<(Name, Vec<PlaceId>)>,
-    /// Requirements that are being followed: circles are no way to get anything.
-    requiring: Vec<(PlaceId, Name)>,
+    /// The same, of those that require something, by type.
+    connected_requiring: HashMap<Name, Vec<(PlaceId, Name)>>,
+    /// What is known so far; what is in `growing` may still grow.
+    known: HashMap<Asked, Reached>,
+    growing: Vec<Asked>,
 }
 
 impl<'a> Reach<'a> {
     pub(super) fn new(supergraph: &'a Supergraph, mut places: Places<'a>) -> Self {
         let mut doors: HashMap<Name, Rc<Doors>> = HashMap::default();
+        for root in ["Query", "Mutation", "Subscription"] {
+            let root = Name::new_static_unchecked(root);
+            let subgraphs = 0..supergraph.subgraphs.len();
+            let roots: Vec<PlaceId> = subgraphs.filter_map(|subgraph| places.root(subgraph, &root)).collect();
+            // Nothing need be known to ask a root.
+            let groups = [((FieldSet::default(), false), roots)];
+            doors.insert(root, Rc::new(Doors::new(groups.into_iter().collect(), supergraph, &places)));
+        }
         for (ty, resolvers) in places.resolvers() {
             let mut groups: IndexMap<(FieldSet, bool), Vec<PlaceId>> = IndexMap::default();
             for (subgraph, index) in resolvers {
@@ -64,38 +118,20 @@ impl<'a> Reach<'a> {
                 let needs_typename = resolver.type_name == ty;
                 groups.entry((resolver.key.clone(), needs_typename)).or_default().push(place);
             }
-            let mut of_type = Doors::default();
-            for (index, ((key, needs_typename), leads_to)) in groups.into_iter().enumerate() {
-                for place in &leads_to {
-                    let behind = of_type.behind.entry(*place).or_default();
-                    if behind.last() != Some(&index) {
-                        behind.push(index);
-                    }
-                    let at = places.get(*place);
-                    let facts = supergraph.subgraphs[at.subgraph].types.get(&at.ty);
-                    for field in facts.into_iter().flat_map(|facts| facts.fields.keys()) {
-                        of_type.by_field.entry(field.clone()).or_default().push((index, *place));
-                    }
-                }
-                of_type.doors.push(Door { key, needs_typename, leads_to });
-            }
-            doors.insert(ty, Rc::new(of_type));
+            doors.insert(ty, Rc::new(Doors::new(groups, supergraph, &places)));
         }
         let connected = places.connected();
-        Self {
-            supergraph,
-            places,
-            doors,
-            connected,
-            known: HashMap::default(),
-            underway: HashSet::default(),
-            requiring: Vec::new(),
+        let mut connected_requiring: HashMap<Name, Vec<(PlaceId, Name)>> = HashMap::default();
+        for ((ty, field), at) in &connected {
+            let requires = |place: &&PlaceId| {
+                places.field(**place, field, Purpose::Internal).is_some_and(|facts| facts.requires.is_some())
+            };
+            for place in at.iter().filter(requires) {
+                connected_requiring.entry(ty.clone()).or_default().push((*place, field.clone()));
+            }
         }
-    }
-
-    /// A root type in all subgraphs that have it.
-    pub(super) fn roots(&mut self, ty: &Name) -> Vec<PlaceId> {
-        (0..self.supergraph.subgraphs.len()).filter_map(|subgraph| self.places.root(subgraph, ty)).collect()
+        let (known, growing) = (HashMap::default(), Vec::new());
+        Self { supergraph, places, doors, connected, connected_requiring, known, growing }
     }
 
     fn doors_of(&self, ty: &Name) -> Rc<Doors> {
@@ -104,21 +140,55 @@ impl<'a> Reach<'a> {
 
     /// Opens all doors of a type that can be opened from these places.
     pub(super) fn reach(&mut self, ty: &Name, mut base: Vec<PlaceId>) -> Reached {
-        // The query root can be asked anew in each subgraph.
-        if ty == "Query" {
-            base.extend(self.roots(ty));
-        }
         base.sort_unstable();
         base.dedup();
         let asked = (ty.clone(), base);
-        if let Some(known) = self.known.get(&asked) {
+        self.so_far(&asked);
+        self.grow();
+        let mut reached = self.so_far(&asked);
+        let doors = self.doors_of(ty);
+        reached.base.retain(|place| {
+            let behind = doors.behind.get(place);
+            !behind.is_some_and(|doors| doors.iter().any(|door| reached.open[*door]))
+        });
+        reached
+    }
+
+    /// What is known of some places; unknown ones start with themselves, and will grow.
+    fn so_far(&mut self, asked: &Asked) -> Reached {
+        if let Some(known) = self.known.get(asked) {
             return known.clone();
         }
-        let doors = self.doors_of(ty);
-        let mut reached = Reached { base: asked.1.clone(), open: vec![false; doors.doors.len()] };
-        if self.underway.len() >= DEPTH_MAX || !self.underway.insert(asked.clone()) {
-            return reached;
+        let open = vec![false; self.doors_of(&asked.0).doors.len()];
+        let reached = Reached { base: asked.1.clone(), open, granted: BTreeSet::new() };
+        self.known.insert(asked.clone(), reached.clone());
+        self.growing.push(asked.clone());
+        reached
+    }
+
+    /// Lets everything grow that may, until nothing does.
+    fn grow(&mut self) {
+        loop {
+            let mut progress = false;
+            let mut index = 0;
+            // More may be asked for on the way.
+            while let Some(asked) = self.growing.get(index).cloned() {
+                progress |= self.grow_one(&asked);
+                index += 1;
+            }
+            if !progress {
+                break;
+            }
         }
+        self.growing.clear();
+    }
+
+    fn grow_one(&mut self, asked: &Asked) -> bool {
+        let ty = &asked.0;
+        let doors = self.doors_of(ty);
+        let mut reached = self.so_far(asked);
+        let candidates = self.requiring_at(ty, &reached.base);
+        let mut grown = false;
         loop {
             let mut progress = false;
             for (index, door) in doors.doors.iter().enumerate() {
@@ -130,20 +200,41 @@ impl<'a> Reach<'a> {
                     progress = true;
                 }
             }
+            let behind = doors.requiring.iter().filter(|(door, ..)| reached.open[*door]);
+            let behind: Vec<_> = behind.map(|(_, place, field)| (*place, field.clone())).collect();
+            for candidate in candidates.iter().chain(&behind) {
+                if !reached.granted.contains(candidate) && self.can_grant(ty, &reached, candidate) {
+                    reached.granted.insert(candidate.clone());
+                    progress = true;
+                }
+            }
             if !progress {
                 break;
             }
+            grown = true;
         }
-        reached.base.retain(|place| {
-            let behind = doors.behind.get(place);
-            !behind.is_some_and(|doors| doors.iter().any(|door| reached.open[*door]))
-        });
-        self.underway.remove(&asked);
-        // A result that was found while something else was under way may lack what that will add.
-        if self.underway.is_empty() && self.requiring.is_empty() {
-            self.known.insert(asked, reached.clone());
+        if grown {
+            self.known.insert(asked.clone(), reached);
         }
-        reached
+        grown
+    }
+
+    /// Fields with requirements at places that need no door.
+    fn requiring_at(&self, ty: &Name, base: &[PlaceId]) -> Vec<(PlaceId, Name)> {
+        let mut found = self.connected_requiring.get(ty).cloned().unwrap_or_default();
+        for place in base {
+            let at = self.places.get(*place);
+            let facts = self.supergraph.subgraphs[at.subgraph].types.get(&at.ty);
+            let requiring = facts.into_iter().flat_map(|facts| &facts.fields).filter(|(_, f)| f.requires.is_some());
+            found.extend(requiring.map(|(field, _)| (*place, field.clone())));
+        }
+        found
+    }
+
+    fn can_grant(&mut self, ty: &Name, reached: &Reached, (place, field): &(PlaceId, Name)) -> bool {
+        let facts = self.places.field(*place, field, Purpose::Internal);
+        let requires = facts.and_then(|facts| facts.requires.as_ref());
+        requires.is_some_and(|requires| self.can_select(ty, reached, requires))
     }
 
     /// Whether any place knows the concrete type.
@@ -167,7 +258,7 @@ impl<'a> Reach<'a> {
         let mut next = Vec::new();
         for place in self.having(ty, reached, field) {
             let Some(facts) = self.places.field(place, field, purpose) else { continue };
-            if !self.can_require(ty, reached, place, field, facts) {
+            if facts.requires.is_some() && !reached.granted.contains(&(place, field.clone())) {
                 continue;
             }
             found = true;
@@ -180,32 +271,12 @@ impl<'a> Reach<'a> {
         found.then_some(next)
     }
 
-    /// Whether what a field requires can be had without the field itself.
-    fn can_require(
-        &mut self,
-        ty: &Name,
-        reached: &Reached,
-        place: PlaceId,
-        field: &Name,
-        facts: &'a SubgraphField,
-    ) -> bool {
-        let Some(requires) = &facts.requires else { return true };
-        let here = (place, field.clone());
-        if self.requiring.contains(&here) || self.requiring.len() >= DEPTH_MAX {
-            return false;
-        }
-        self.requiring.push(here);
-        let can = self.can_select(ty, reached, requires);
-        self.requiring.pop();
-        can
-    }
-
     /// The places that may have a field: those at hand, those behind open doors, and where a connector fetches it alone.
     fn having(&self, ty: &Name, reached: &Reached, field: &Name) -> Vec<PlaceId> {
         let mut places = reached.base.clone();
         if let Some(doors) = self.doors.get(ty) {
             let behind = doors.by_field.get(field).into_iter().flatten();
-            places.extend(behind.filter(|(door, _)| reached.open[*door]).map(|(_, place)| *place));
+            places.extend(behind.filter(|(door, _)| reached.open[*door]).flat_map(|(_, places)| places));
         }
         if !self.connected.is_empty() {
             places.extend(self.connected.get(&(ty.clone(), field.clone())).into_iter().flatten());
@@ -230,11 +301,15 @@ impl<'a> Reach<'a> {
     /// The same of the values of a field, of each type that they can have.
     fn can_select_each(&mut self, places: Vec<PlaceId>, fields: &FieldSet) -> bool {
         self.by_concrete_type(&places).into_iter().all(|(ty, base)| {
-            let at_hand = Reached { open: vec![false; self.doors_of(&ty).doors.len()], base };
+            let open = vec![false; self.doors_of(&ty).doors.len()];
+            let at_hand = Reached { open, base, granted: BTreeSet::new() };
             if self.can_select(&ty, &at_hand, fields) {
                 return true;
             }
-            let reached = self.reach(&ty, at_hand.base);
+            let mut base = at_hand.base;
+            base.sort_unstable();
+            base.dedup();
+            let reached = self.so_far(&(ty.clone(), base));
             self.can_select(&ty, &reached, fields)
         })
     }

@@ -52,7 +52,7 @@ const PROBLEMS_MAX: usize = 20;
 
 /// How many values the literals and lists of one evaluation may build: a text of a few lines could otherwise double
 /// its value with each of its steps.
-const NODES_MAX: usize = 20_000_000;
+const NODES_MAX: usize = 4_000_000;
 
 pub(super) fn evaluate(selection: &Selection, input: &Value, environment: &Environment<'_>) -> Evaluated {
     let mut evaluator = Evaluator { environment, problems: Vec::new(), nodes_left: NODES_MAX };

@@ -98,6 +98,12 @@ impl Mapping {
 
     /// The value that it makes of `input`.
     pub fn evaluate(&self, input: &serde_json::Value, environment: &Environment<'_>) -> Evaluated {
+        if let (serde_json::Value::Null, Some(Pick { path, fields: Some(_) })) = (input, &self.pick)
+            && path.is_empty()
+        {
+            // Picked fields of nothing are nothing, groups of them included.
+            return Evaluated { value: Some(serde_json::Value::Null), problems: Vec::new() };
+        }
         eval::evaluate(&self.selection, input, environment)
     }
 
@@ -135,3 +141,6 @@ impl Mapping {
         shape::first_input(&self.selection)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,9 +31,10 @@ impl Reader<'_> {
     pub(super) fn connect_url(
         &mut self,
         value: &Node<Value>,
+        method: &str,
         named: Option<Option<Arc<Source>>>,
     ) -> Option<(Template, Arc<Source>)> {
-        let (text, place) = self.string(value, "the URL", CODE)?;
+        let (text, place) = self.string(value, method, CODE)?;
         let is_absolute = text.contains("://") && !text.starts_with('/') && !text.starts_with('?');
         let (base_len, source) = match (is_absolute, named) {
             (true, Some(_)) => {
@@ -57,11 +58,11 @@ impl Reader<'_> {
                     self.error(CODE, message, Some(value)).help = help.map(str::to_owned);
                     return None;
                 }
-                (end, Arc::new(made_up(&text[..end])))
+                (end, Arc::new(Source::at(&text[..end])))
             }
         };
         let part = place.map(|place| place.part(base_len));
-        let template = self.template(&text[base_len..], part.as_ref(), CODE, value)?;
+        let template = self.template(&text[base_len..], part.as_ref(), method, CODE, value)?;
         let mut offset = 0;
         for piece in &template.parts {
             match piece {
@@ -86,19 +87,6 @@ impl Reader<'_> {
             }
         }
         Some((template, source))
-    }
-}
-
-fn made_up(base_url: &str) -> Source {
-    Source {
-        name: String::new(),
-        base_url: base_url.to_owned(),
-        path: None,
-        query_params: None,
-        headers: Vec::new(),
-        is_success: None,
-        error_message: None,
-        error_extensions: None,
     }
 }
 

@@ -276,7 +276,7 @@ async fn broken_entities() {
             "an error of all",
             Reply::json(r#"{"data":null,"errors":[{"message":"no"}]}"#),
             none.clone(),
-            [both("DOWNSTREAM_ERROR"), vec!["DOWNSTREAM_ERROR users".into()]].concat(),
+            both("DOWNSTREAM_ERROR"),
         ),
         ("HTML", Reply::json("<html>"), none.clone(), invalid.clone()),
         ("503", Reply::status(503, "busy"), none.clone(), both("DOWNSTREAM_STATUS")),

@@ -58,6 +58,7 @@ pub(super) fn shape(slots: u32, fields: Vec<ShapeField>) -> Shape {
 
 pub(super) fn fetch(subgraph: u32, after: &[u32], call: Call) -> Fetch {
     Fetch {
+        title: String::new(),
         subgraph: SubgraphId(subgraph),
         after: after.iter().copied().map(FetchId).collect(),
         call,

@@ -18,7 +18,7 @@ use super::Reader;
 use super::policies::{Carried, Element};
 use super::views::View;
 use crate::connect::{self, Arguments, KeyBinding, read_connector, read_source};
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::Diagnostic;
 use crate::supergraph::{
     ConnectorId, EntityKey, EntityResolver, FieldSet, FieldSetItem, LookupArgument, RequiredArgument, ResolverVia,
     SubgraphId, SubgraphKind,
@@ -86,8 +86,8 @@ impl Reader<'_> {
                 self.error("INVALID_SUPERGRAPH", "`@source` stands on the schema.".to_owned(), carried.location);
                 continue;
             }
-            let text = self.text_of(carried);
-            let (source, diagnostics) = read_source(&Arguments::of_value(&carried.args, &text));
+            let place = self.place_of(carried);
+            let (source, diagnostics) = read_source(&Arguments::of_value(&carried.args, self.sources).or_place(place));
             self.diagnostics.extend(diagnostics);
             let Some(source) = source.map(Arc::new) else { continue };
             for graph in &carried.graphs {
@@ -168,8 +168,8 @@ impl Reader<'_> {
             let message = format!("`{type_name}.{field_name}` has more than one `@connect`, which is not supported.");
             self.error("UNSUPPORTED", message, second.location);
         }
-        let text = self.text_of(carried);
-        let arguments = Arguments::of_value(&carried.args, &text);
+        let place = self.place_of(carried);
+        let arguments = Arguments::of_value(&carried.args, self.sources).or_place(place);
         let sources = sources.map(Vec::as_slice).unwrap_or_default();
         let (connector, diagnostics) = read_connector(&arguments, type_name, field_name, sources);
         self.diagnostics.extend(diagnostics);
@@ -375,10 +375,9 @@ impl Reader<'_> {
         }
     }
 
-    /// The text that a carried directive was written in.
-    fn text_of(&self, carried: &Carried) -> Arc<Source> {
-        let place = self.sources.span(carried.location).or_else(|| self.place_in(&carried.args));
-        place.map_or_else(|| Arc::new(Source { name: String::new(), text: String::new() }), |place| place.source)
+    /// Where a carried directive was written.
+    fn place_of(&self, carried: &Carried) -> Option<crate::diagnostic::Span> {
+        self.sources.span(carried.location).or_else(|| self.place_in(&carried.args))
     }
 
     /// The place of a value, or of the first one in it that has any. Recursion is bounded by the parser's limit.
