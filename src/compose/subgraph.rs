@@ -1,7 +1,7 @@
 //! Reads one fragment: text → [`Subgraph`], valid by itself.
 //!
-//! In: a [`Fragment`]. Out: its schema with root types named `Query`, `Mutation` and `Subscription` and without the machinery that
-//! generated SDL carries along (`_service`, `_entities`, copies of federation's own definitions), and what its
+//! In: a [`Fragment`]. Out: its schema with root types named `Query`, `Mutation` and `Subscription` and without the
+//! machinery that generated SDL carries along (`_service`, `_entities`, copies of federation's own definitions), and what its
 //! directives' names mean.
 
 use std::sync::Arc;

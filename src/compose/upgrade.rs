@@ -77,12 +77,12 @@ fn check_bases(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
 /// Changes every field of the subgraph's objects and interfaces that `change` wants changed.
 fn change_fields(
     subgraph: &mut Subgraph,
-    change: impl Fn(&Subgraph, &ExtendedType, &Name, &FieldDefinition) -> Option<FieldDefinition>,
+    change: impl Fn(&Subgraph, &Name, &FieldDefinition) -> Option<FieldDefinition>,
 ) {
     let mut changes: Vec<(Name, Name, FieldDefinition)> = Vec::new();
     for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| !ty.is_built_in()) {
         for (field_name, field) in fields_of(ty).into_iter().flatten() {
-            if let Some(changed) = change(subgraph, ty, name, field) {
+            if let Some(changed) = change(subgraph, name, field) {
                 changes.push((name.clone(), field_name.clone(), changed));
             }
         }
@@ -174,7 +174,7 @@ fn keep_external_selections(subgraph: &mut Subgraph) {
             kept.insert(place, (!items.is_empty()).then_some(text));
         }
     }
-    change_fields(subgraph, |_, _, type_name, field| {
+    change_fields(subgraph, |_, type_name, field| {
         let key = |d: &Node<Directive>| (type_name.clone(), field.name.clone(), d.name.clone());
         if !field.directives.iter().any(|d| kept.contains_key(&key(d))) {
             return None;
@@ -256,7 +256,7 @@ fn remove_unused_externals(subgraph: &mut Subgraph) {
 
 /// Key fields of extensions are plain fields in Federation 2.
 fn remove_fake_externals(subgraph: &mut Subgraph) {
-    change_fields(subgraph, |subgraph, _, type_name, field| {
+    change_fields(subgraph, |subgraph, type_name, field| {
         let fake = subgraph.facts.fake_external.contains(&(type_name.clone(), field.name.clone()));
         if !fake || !subgraph.has(&field.directives, Known::External) {
             return None;

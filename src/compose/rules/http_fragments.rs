@@ -66,7 +66,7 @@ fn connected_roots(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
             } else if !subgraph.has(&field.directives, Known::Connect) {
                 let message = format!("`{root}.{name}` has no `@connect`.");
                 out.push(
-                    Diagnostic::error("MISSING_CONNECT", message)
+                    Diagnostic::error("CONNECT_MISSING", message)
                         .at(at, "")
                         .help("A `@connect` anywhere makes the fragment an HTTP/JSON one; then every root field says how it is asked."),
                 );

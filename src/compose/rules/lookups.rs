@@ -26,7 +26,7 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                     None
                 };
                 if let Some((message, help)) = problem {
-                    let error = Diagnostic::error("LOOKUP_INVALID", message);
+                    let error = Diagnostic::error("INVALID_LOOKUP", message);
                     out.push(error.at(subgraph.at(lookup), "").help(help));
                 }
             }
@@ -55,7 +55,7 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                         argument.name
                     );
                     out.push(
-                        Diagnostic::error("REQUIRE_INVALID", message)
+                        Diagnostic::error("INVALID_REQUIRE", message)
                             .at(subgraph.at(require), "")
                             .help("Use it on arguments of fields with `@connect`, of types with a `@key`."),
                     );

@@ -1,7 +1,7 @@
 //! Whether every query that a client may write can be answered.
 //!
-//! In: the composed model. Out: a `SATISFIABILITY_ERROR` for fields that cannot be resolved somewhere, with a query that leads
-//! there and why it fails, per fragment. Fields of one type that fail for the same reasons are told together.
+//! In: the composed model. Out: a `SATISFIABILITY_ERROR` for fields that cannot be resolved somewhere, with a query
+//! that leads there and why it fails, per fragment. Fields of one type that fail for the same reasons are told together.
 //!
 //! A state is a concrete type together with the *places* where its objects can be had: (subgraph, type there, what of
 //! it). From there every subgraph can be entered whose key can be collected from the places that are known already
