@@ -9,7 +9,7 @@ mod oracle;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use oracle::{Case, check};
+use oracle::{Case, check, random};
 
 #[test]
 fn cases() {
@@ -33,4 +33,31 @@ fn cases() {
         }
     }
     assert!(failed.is_empty(), "these cases fail: {failed:?}");
+}
+
+/// Graphs that the test makes, each with a dozen operations.
+const GRAPHS: u64 = 150;
+
+#[test]
+fn oracle() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let first = number("ORACLE_SEED").unwrap_or(1);
+    let graphs = number("ORACLE_CASES").unwrap_or(GRAPHS);
+    let mut failed = Vec::new();
+    let mut operations = 0;
+    for seed in first..first + graphs {
+        match random::run(seed) {
+            Ok(count) => operations += count,
+            Err((case, wrong)) => {
+                let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle").join(&case.name);
+                let _ = fs::remove_dir_all(&folder);
+                case.write(&folder);
+                println!("==== seed {seed}, written to {}", folder.display());
+                wrong.iter().for_each(|wrong| println!("  {wrong}"));
+                failed.push(seed);
+            }
+        }
+    }
+    println!("{graphs} graphs, {operations} operations");
+    assert!(failed.is_empty(), "these seeds fail: {failed:?}");
 }

@@ -38,6 +38,9 @@ pub(crate) struct Expect {
     /// The unsplit service answers with errors: without this it must not, since a mistake in a case's data would look like that.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) errors: bool,
+    /// Errors may be there or not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) errors_allowed: bool,
     /// The operation must be refused: it is not valid for clients.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,

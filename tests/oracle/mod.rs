@@ -8,7 +8,7 @@ mod case;
 mod check;
 mod compare;
 mod fragment;
-
+pub(crate) mod random;
 mod server;
 mod world;
 
