@@ -9,7 +9,9 @@ use std::sync::Arc;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 
+mod graphs;
 mod optimal;
+mod oracle;
 mod random;
 mod size;
 

@@ -26,7 +26,7 @@ struct Generator<'s> {
 }
 
 /// A valid operation: unique response keys, random fields, fragments on possible types.
-fn operation(schema: &Schema, seed: u64) -> String {
+pub(crate) fn operation(schema: &Schema, seed: u64) -> String {
     let mut generator = Generator { schema, random: Random(seed), aliases: 0, out: String::new() };
     let is_mutation = seed % 5 == 4 && schema.schema_definition.mutation.is_some();
     let definition = &schema.schema_definition;
