@@ -102,7 +102,8 @@ impl<'a> Merger<'a> {
     /// The field on the interface objects that stand for an object type.
     fn interface_object_sources(&self, name: &Name, field: &Name) -> Vec<FieldSource<'a>> {
         let interfaces = self.implements.get(name).into_iter().flatten();
-        let standing = interfaces.flat_map(|i| self.interface_objects.get(i).into_iter().flatten().map(move |at| (i, *at)));
+        let standing =
+            interfaces.flat_map(|i| self.interface_objects.get(i).into_iter().flatten().map(move |at| (i, *at)));
         let source = |(interface, index): (&Name, usize)| {
             let subgraph = &self.subgraphs[index];
             let external = subgraph.facts.external.contains(&(interface.clone(), field.clone()));
