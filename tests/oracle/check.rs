@@ -85,8 +85,7 @@ fn check_query(
 
     let run = Arc::new(Run::new(world));
     *subgraphs.run.lock().unwrap() = Arc::clone(&run);
-    let request =
-        || Request { query: query.text.clone(), operation_name: None, variables: query.variables.clone() };
+    let request = || Request { query: query.text.clone(), operation_name: None, variables: query.variables.clone() };
     let deadline = Instant::now() + Duration::from_secs(20);
     let context = Context { headers: HeaderMap::new(), deadline, mutations_allowed: true };
     let response = runtime().block_on(gateway.execute(request(), &context));
@@ -122,7 +121,8 @@ fn check_query(
         wanted => wrong.push(format!("calls: expected {wanted}, made {counts}")),
     }
     if !wrong.is_empty() || std::env::var("VERBOSE").is_ok() {
-        let calls = calls.iter().flat_map(|(name, calls)| calls.iter().map(move |call| format!("\n    {name}: {call}")));
+        let calls =
+            calls.iter().flat_map(|(name, calls)| calls.iter().map(move |call| format!("\n    {name}: {call}")));
         let plan = gateway.snapshot().plan_text(&request()).unwrap_or_else(|errors| format!("{errors:?}"));
         let details = format!(
             "details\n  operation: {}\n  variables: {}\n  expected: {expected}\n  actual: {body}\n  calls:{}\n{plan}",

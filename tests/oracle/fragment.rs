@@ -214,9 +214,8 @@ fn with_machinery(schema: &Schema, types: &HashMap<String, TypeFacts>) -> String
     if entities.is_empty() {
         machinery.push_str(" }\n");
     } else {
-        machinery.push_str(&format!(
-            " _entities(representations: [_Any!]!): [_Entity]! }}\nunion _Entity = {entities}\n"
-        ));
+        machinery
+            .push_str(&format!(" _entities(representations: [_Any!]!): [_Entity]! }}\nunion _Entity = {entities}\n"));
     }
     format!("{schema}\n{machinery}")
 }

@@ -88,10 +88,7 @@ impl Subgraphs {
         };
         let body: Value = serde_json::from_slice(&call.body).map_err(|error| LoadError::Invalid(error.to_string()))?;
         let text = body["query"].as_str().unwrap_or_default();
-        run.calls.lock().unwrap().entry(service.to_owned()).or_default().push(format!(
-            "{text} {}",
-            body["variables"]
-        ));
+        run.calls.lock().unwrap().entry(service.to_owned()).or_default().push(format!("{text} {}", body["variables"]));
         let document = match ExecutableDocument::parse_and_validate(&fragment.schema, text, "downstream") {
             Ok(document) => document,
             Err(errors) => return refuse(format!("the downstream operation is not valid: {text}\n{errors}")),
@@ -374,7 +371,13 @@ impl Object {
                 let pairs = sent.iter().zip(expected);
                 pairs.map(|(sent, expected)| self.same(schema, type_name, items, sent, expected)).collect()
             }
-            (sent, expected) if items.is_empty() => if sent == expected { Ok(()) } else { Err(different()) },
+            (sent, expected) if items.is_empty() => {
+                if sent == expected {
+                    Ok(())
+                } else {
+                    Err(different())
+                }
+            }
             (Value::Null, Value::Null) => Ok(()),
             (Value::Object(sent), expected) => {
                 let data = self.run.world.object(expected, type_name).map_err(|_| different())?;

@@ -171,7 +171,8 @@ impl Run {
             "$find" => Ok(self.world.select(of, arguments).into_iter().next().unwrap_or_default()),
             "$filter" => Ok(self.world.select(of, arguments).into()),
             "$each" => {
-                let ids = arguments.get("ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+                let ids =
+                    arguments.get("ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
                 let known = self.world.entities.get(name);
                 let reference = |id: &str| known?.get(id).map(|_| Value::String(format!("@{name}/{id}")));
                 Ok(ids.map(|id| reference(id).unwrap_or_default()).collect())

@@ -47,7 +47,18 @@ impl Field {
     fn new(name: String, inner: Inner, wrap: &'static str, owners: Vec<usize>) -> Field {
         let shareable = owners.len() > 1;
         let (requires, provides) = (None, None);
-        Field { name, inner, wrap, argument: false, by_id: false, owners, shareable, requires, provides, protected: false }
+        Field {
+            name,
+            inner,
+            wrap,
+            argument: false,
+            by_id: false,
+            owners,
+            shareable,
+            requires,
+            provides,
+            protected: false,
+        }
     }
 
     fn is_leaf(&self) -> bool {
@@ -107,7 +118,8 @@ pub(crate) struct Graph {
 }
 
 /// Fields of one name and type, wherever they appear: what interfaces can have.
-const COMMON: [(&str, Inner, &str); 3] = [("name", Inner::Text, "@"), ("size", Inner::Int, "@"), ("color", Inner::Color, "@!")];
+const COMMON: [(&str, Inner, &str); 3] =
+    [("name", Inner::Text, "@"), ("size", Inner::Int, "@"), ("color", Inner::Color, "@!")];
 
 impl Graph {
     pub(crate) fn random(rng: &mut Rng) -> Graph {
@@ -129,11 +141,21 @@ impl Graph {
         let entities: Vec<usize> = (0..graph.entities.len()).collect();
         for index in 0..rng.below(3) {
             let name = format!("I{index}");
-            graph.interfaces.push(Abstract { name, members: rng.some(&entities), known: BTreeMap::new(), fields: BTreeMap::new() });
+            graph.interfaces.push(Abstract {
+                name,
+                members: rng.some(&entities),
+                known: BTreeMap::new(),
+                fields: BTreeMap::new(),
+            });
         }
         for index in 0..rng.below(2) {
             let name = format!("U{index}");
-            graph.unions.push(Abstract { name, members: rng.some(&entities), known: BTreeMap::new(), fields: BTreeMap::new() });
+            graph.unions.push(Abstract {
+                name,
+                members: rng.some(&entities),
+                known: BTreeMap::new(),
+                fields: BTreeMap::new(),
+            });
         }
         for entity in 0..graph.entities.len() {
             graph.add_fields(rng, entity);
@@ -369,23 +391,27 @@ impl Graph {
         }
         let selection = match required.inner {
             Inner::Value(value) => {
-                let leaves: Vec<usize> = (0..self.values[value].len()).filter(|at| self.values[value][*at].is_leaf()).collect();
-                if leaves.is_empty() {
+                let leaves: Vec<usize> =
+                    (0..self.values[value].len()).filter(|at| self.values[value][*at].is_leaf()).collect();
+                if leaves.is_empty() || self.can_fail(value) {
                     return None;
                 }
                 let mut names = Vec::new();
                 for at in rng.some(&leaves) {
-                    let leaf = &mut self.values[value][at];
-                    leaf.protected = true;
-                    names.push(leaf.name.clone());
-                    self.required_values.entry((value, by)).or_default().insert(leaf.name.clone());
+                    let name = self.values[value][at].name.clone();
+                    self.required_values.entry((value, by)).or_default().insert(name.clone());
+                    names.push(name);
                 }
+                self.protect(value);
                 format!(" {{ {} }}", names.join(" "))
             }
             Inner::Entity(other) => {
-                let leaf = |field: &Field| field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&by);
-                let leaves: Vec<usize> =
-                    (0..self.entities[other].fields.len()).filter(|at| leaf(&self.entities[other].fields[*at])).collect();
+                let leaf = |field: &Field| {
+                    field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&by)
+                };
+                let leaves: Vec<usize> = (0..self.entities[other].fields.len())
+                    .filter(|at| leaf(&self.entities[other].fields[*at]))
+                    .collect();
                 if leaves.is_empty() || other == entity {
                     return None;
                 }
@@ -404,13 +430,36 @@ impl Graph {
         };
         let field = &mut self.entities[entity].fields[field];
         field.protected = true;
-        let text = self.line(&self.entities[entity].fields[field_index(&self.entities[entity].fields, &required.name)], None, false);
+        let text = self.line(
+            &self.entities[entity].fields[field_index(&self.entities[entity].fields, &required.name)],
+            None,
+            false,
+        );
         let view = self.entities[entity].views.get_mut(&by).expect("its fields have an owner who knows it");
         view.external.insert(required.name.clone(), format!("{text} @external"));
         Some(match selection.strip_prefix('(') {
             Some(_) => format!("{}{selection}", required.name),
             None => format!("{}{selection}", required.name),
         })
+    }
+
+    /// Whether an entity below, which others may null, can null a value.
+    fn can_fail(&self, value: usize) -> bool {
+        self.values[value].iter().any(|field| match field.inner {
+            Inner::Entity(_) => field.wrap.contains('!'),
+            Inner::Value(below) => self.can_fail(below),
+            _ => false,
+        })
+    }
+
+    /// What else is read of a required value must not null it.
+    fn protect(&mut self, value: usize) {
+        for at in 0..self.values[value].len() {
+            self.values[value][at].protected = true;
+            if let Inner::Value(below) = self.values[value][at].inner {
+                self.protect(below);
+            }
+        }
     }
 
     fn add_provides(&mut self, rng: &mut Rng) {
@@ -422,9 +471,12 @@ impl Graph {
                 if rng.percent(60) {
                     continue;
                 }
-                let fits = |field: &Field| field.is_leaf() && field.requires.is_none() && !field.owners.contains(&owner);
-                let fitting: Vec<usize> =
-                    (0..self.entities[other].fields.len()).filter(|at| fits(&self.entities[other].fields[*at])).collect();
+                let fits = |field: &Field| {
+                    field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&owner)
+                };
+                let fitting: Vec<usize> = (0..self.entities[other].fields.len())
+                    .filter(|at| fits(&self.entities[other].fields[*at]))
+                    .collect();
                 if fitting.is_empty() {
                     continue;
                 }
@@ -452,7 +504,10 @@ impl Graph {
                 .collect();
             for (subgraph, members) in &interface.known {
                 let resolves = |entity: &usize, name: &str| {
-                    self.entities[*entity].fields.iter().any(|field| field.name == name && field.owners.contains(subgraph))
+                    self.entities[*entity]
+                        .fields
+                        .iter()
+                        .any(|field| field.name == name && field.owners.contains(subgraph))
                 };
                 let names = common.iter().filter(|name| members.iter().all(|entity| resolves(entity, name)));
                 let mut fields: BTreeSet<String> = names.filter(|_| rng.percent(70)).map(ToString::to_string).collect();
@@ -643,8 +698,11 @@ impl Graph {
             out.push_str("enum Color { RED GREEN BLUE }\n");
         }
         let directives = ["key", "shareable", "external", "requires", "provides", "interfaceObject"];
-        let used: Vec<String> =
-            directives.iter().filter(|name| out.contains(&format!("@{name}"))).map(|name| format!("\"@{name}\"")).collect();
+        let used: Vec<String> = directives
+            .iter()
+            .filter(|name| out.contains(&format!("@{name}")))
+            .map(|name| format!("\"@{name}\""))
+            .collect();
         let link = "https://specs.apollo.dev/federation/v2.9";
         format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
     }

@@ -25,7 +25,8 @@ pub(crate) fn case(seed: u64) -> Case {
     let graph = graph::Graph::random(&mut rng);
     let text = graph.schema();
     let schema = Schema::parse_and_validate(&text, "schema.graphql");
-    let schema = schema.unwrap_or_else(|errors| panic!("seed {seed}: the generated schema is not valid: {errors}\n{text}"));
+    let schema =
+        schema.unwrap_or_else(|errors| panic!("seed {seed}: the generated schema is not valid: {errors}\n{text}"));
     let data = data::random(&mut rng, &graph);
     let mut queries = Vec::new();
     for attempt in 0.. {
