@@ -22,7 +22,9 @@ pub(crate) fn responses(expected: &Value, actual: &Value) -> Vec<String> {
         return found;
     }
     let (told, other_told) = (nulls(expected, true), nulls(actual, false));
-    for missing in told.difference(&other_told) {
+    // Of one load, the gateway tells no more than the first hundred.
+    let is_summarized = actual.to_string().contains(" of which the first ");
+    for missing in told.difference(&other_told).filter(|_| !is_summarized) {
         found.push(format!("no error explains the null at {missing}"));
     }
     let explained = nulls(expected, false);

@@ -354,7 +354,9 @@ impl Graph {
         self.interfaces[interface].known.insert(owner, members);
         let fields = (0..rng.between(1, 3)).map(|number| {
             let inner = Graph::leaf(rng);
-            Field::new(format!("x{number}"), inner, WRAPS[rng.below(4)], vec![subgraph])
+            // An interface object is asked the same fields for all types, so a failure could null what was asked of one only.
+            let protected = true;
+            Field { protected, ..Field::new(format!("x{number}"), inner, WRAPS[rng.below(4)], vec![subgraph]) }
         });
         let fields = fields.collect();
         let mut root = Field::new("xs".into(), Inner::Interface(interface), *rng.pick(&WRAPS), vec![subgraph]);
@@ -585,7 +587,7 @@ impl Graph {
 
     /// The unsplit schema.
     pub(crate) fn schema(&self) -> String {
-        let mut out = String::from("enum Color { RED GREEN BLUE }\n");
+        let mut out = String::new();
         let mut lines = |head: String, fields: Vec<String>| {
             out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
         };
@@ -624,6 +626,10 @@ impl Graph {
             let members: BTreeSet<&str> =
                 union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
             out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
+        }
+        let is_known = |color: &str| self.fragments().iter().any(|(_, text)| text.contains(color));
+        if is_known("enum Color") {
+            out.push_str("enum Color { RED GREEN BLUE }\n");
         }
         out
     }
