@@ -1,12 +1,10 @@
 import { defineConfig } from 'vite';
 
-// Relative addresses let the page live at any path; one chunk less is one request less on loopback,
-// but the editor's workers stay files of their own, because browsers load them so.
+// The binary serves dist/ below /playground/, and the page itself at /playground.
 export default defineConfig({
-  base: './',
+  base: '/playground/',
   build: {
     outDir: 'dist',
-    assetsDir: 'playground-assets',
     sourcemap: false,
     chunkSizeWarningLimit: 6000,
     rolldownOptions: {

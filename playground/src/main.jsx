@@ -11,9 +11,7 @@ import './style.css';
 import { welcome } from './welcome.js';
 import logo from './weft.svg';
 
-// Relative, so that the page works behind a path prefix too.
-const endpoint = new URL('graphql', new URL('.', document.baseURI)).href;
-const fetcher = createGraphiQLFetcher({ url: endpoint });
+const fetcher = createGraphiQLFetcher({ url: '/graphql' });
 const link = linked(window.location.search);
 
 createRoot(document.getElementById('playground')).render(
@@ -27,7 +25,7 @@ createRoot(document.getElementById('playground')).render(
     shouldPersistHeaders={false}
   >
     <GraphiQL.Logo>
-      <a className="weft-name" href="./schema.graphql" title="The schema of this graph, as text">
+      <a className="weft-name" href="/schema.graphql" title="The schema of this graph, as text">
         <img src={logo} alt="" />
         Weft
       </a>

@@ -4,7 +4,7 @@ export const welcome = `# There is no API; just declare what data you need.
 # Ctrl-Space completes what can be asked here, Ctrl-Enter runs it.
 # The book icon at the left shows every type and field of the graph.
 
-query Hello {
+{
   __typename
 }
 `;

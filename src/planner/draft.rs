@@ -14,6 +14,7 @@ use apollo_compiler::{Name, Node};
 
 use super::graph::{Graph, NodeId, ResolverMode, Sym};
 use super::plan::Leaf;
+use super::policy;
 use crate::operation::SelectionSet;
 use crate::supergraph::{ConnectorId, FieldSet, FieldSetItem, SubgraphId, SubgraphKind, Supergraph};
 
@@ -255,6 +256,16 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Root fields whose owner set different time limits are fetched apart.
+    fn is_in_time(&self, ctx: CtxId, need: NeedId) -> bool {
+        let job = self.job(self.ctx(ctx).job);
+        if self.ctx(ctx).origin != Origin::Root || job.kind != JobKind::Root {
+            return true;
+        }
+        let (object, field) = (self.graph.name(self.pos(job.pos).declared), self.graph.name(self.need(need).field));
+        policy::root_timeout(self.supergraph, job.subgraph, object, field) == job.timeout_ms
+    }
+
     /// What a composite need is in a context that can answer it for all of its types.
     fn target(&self, ctx: CtxId, need: NeedId) -> Option<NodeId> {
         let types = &self.need(need).types;
@@ -272,7 +283,7 @@ impl<'a> Draft<'a> {
                 }
                 let job = self.ctx(above).job;
                 // What one root field of a mutation answers is not taken from another one.
-                if self.job(job).ordinal != self.pos(pos).ordinal {
+                if self.job(job).ordinal != self.pos(pos).ordinal || !self.is_in_time(above, need) {
                     continue;
                 }
                 let Some(node) = self.target(above, need) else { continue };

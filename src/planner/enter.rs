@@ -30,7 +30,10 @@ impl Solver<'_, '_> {
                 let Some(object_above) = types_above.first().copied() else {
                     return Err(self.dead_end(object, self.draft.graph.typename));
                 };
-                let ctx = self.realize(parent, &types_above, object_above, above)?;
+                let ctx = match above.how {
+                    How::Root(root) => self.root_job(parent, object_above, root, self.draft.need(need).field, 0),
+                    _ => self.realize(parent, &types_above, object_above, above)?,
+                };
                 self.draft.contexts(pos);
                 self.version += 1;
                 self.draft

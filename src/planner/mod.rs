@@ -1,15 +1,15 @@
 //! Plans an operation: which service is asked what, in which order.
 //!
-//! In: a normalized [`Operation`] and the [`Graph`]. Out: [`Plan`], plain data with a
+//! In: a normalized [`Operation`](crate::operation::Operation) and the [`Graph`]. Out: [`Plan`], plain data with a
 //! readable `Display`. Never does I/O, has no clock: its budget is counted in steps of the search.
 //!
 //! # How
 //!
-//! [`resolve`] makes one plan, from the root downwards, always taking the way that is cheapest by the estimates of [`reach`];
-//! wherever it had more than one way, that was a choice. [`search`] makes further plans that differ in choices, and
-//! keeps the cheapest by [`cost`]: all of them where there are few, the most promising ones until the budget is used up where
-//! there are many. Every plan on the way is complete, so there is always an answer. [`merge`] decides what travels
-//! together, [`emit`] writes downstream operations, and [`assemble`] lays out records and the projection.
+//! `resolve` makes one plan, from the root downwards, always taking the way that is cheapest by the estimates of `reach`;
+//! wherever it had more than one way, that was a choice. `search` makes further plans that differ in choices, and
+//! keeps the cheapest by `cost`: all of them where there are few, the most promising ones until the budget is used up where
+//! there are many. Every plan on the way is complete, so there is always an answer. `merge` decides what travels
+//! together, `emit` writes downstream operations, and `assemble` lays out records and the projection.
 
 mod assemble;
 mod cost;

@@ -13,6 +13,7 @@ mod graphs;
 mod optimal;
 mod oracle;
 mod random;
+mod reachable;
 mod size;
 
 use super::plan::{Call, ObjectProjection, ProjectionValue, RecordSource, ShapeId};
@@ -170,4 +171,29 @@ fn plans_are_as_recorded() {
             settings.bind(|| insta::assert_snapshot!(stem, out));
         }
     }
+}
+
+#[test]
+fn subscriptions_are_refused_by_name() {
+    let supergraph = supergraph(
+        "schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.5\", for: EXECUTION) { query: Query subscription: Subscription }
+         enum join__Graph { A @join__graph(name: \"a\", url: \"http://a.test\") }
+         type Query @join__type(graph: A) { now: Int }
+         type Subscription @join__type(graph: A) { ticks: Int }",
+    );
+    let error = plan_text(&supergraph, "subscription { ticks }").unwrap_err();
+    assert_eq!(error.to_string(), "subscription operations are not served yet.");
+}
+
+#[test]
+fn fallbacks_are_those_of_the_source() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plan/policies/supergraph.graphql");
+    let supergraph = supergraph(&std::fs::read_to_string(path).unwrap());
+    let plan = plan_text(&supergraph, "{ top { id size } }").unwrap();
+    let top = &plan.projection.branches[0].fields[0];
+    assert_eq!(top.fallback.as_ref().and_then(|fallback| fallback.value.clone()), Some(serde_json::json!([])));
+    let ProjectionValue::Object { object, .. } = &top.value else { panic!("{plan}") };
+    let stale: Vec<_> =
+        object.branches[0].fields.iter().map(|f| f.fallback.as_ref().and_then(|f| f.stale_ms)).collect();
+    assert_eq!(stale, [None, Some(3_600_000)]);
 }

@@ -123,7 +123,7 @@ fn steps_of(plan: &Plan) -> u32 {
 
 #[test]
 fn plans_are_as_short_as_any() {
-    let count: u64 = std::env::var("RANDOM_GRAPHS").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
+    let count: u64 = std::env::var("RANDOM_GRAPHS").ok().and_then(|text| text.parse().ok()).unwrap_or(150);
     let mut reached = 0;
     for seed in 0..count {
         let world = world(seed * 104_729 + 7);

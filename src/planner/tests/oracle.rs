@@ -21,7 +21,7 @@ use crate::operation::possible_types;
 use crate::planner::Plan;
 use crate::planner::plan::{
     Call, EntityInput, ObjectProjection, PositionId, ProjectionValue, RecordId, RecordSource, Representation,
-    RepresentationTypename, ShapeId, SlotId, TypenameSource,
+    RepresentationTypename, SlotId, TypenameSource,
 };
 use crate::supergraph::{FieldSet, FieldSetItem, Subgraph, SubgraphId, SubgraphKind, Supergraph};
 
@@ -96,7 +96,7 @@ impl<'s> World<'s> {
         match self.supergraph.schema.types.get(name) {
             Some(ExtendedType::Scalar(_)) => Answer::Leaf(match name.as_str() {
                 "Int" | "Float" => json!(number % 100_000),
-                "Boolean" => json!(number % 2 == 0),
+                "Boolean" => json!(number.is_multiple_of(2)),
                 // Key fields tell objects apart.
                 _ => json!(format!("{}-{number:x}", object.type_name)),
             }),
@@ -586,27 +586,27 @@ fn flatten(value: &Value, path: Vec<usize>, into: &mut Vec<(Vec<usize>, Value)>)
     }
 }
 
-pub(super) fn compare(supergraph: &Supergraph, text: &str, what: &str) {
+/// Whether there was something to compare: mutations change the world, and some random graphs contradict themselves.
+pub(super) fn compare(supergraph: &Supergraph, text: &str, what: &str) -> bool {
     let world = World::new(supergraph);
     let plan = plan_text(supergraph, text).unwrap_or_else(|error| panic!("{what}: {error}\n{text}"));
     if plan.kind == OperationType::Mutation || !world.is_consistent() {
-        return;
+        return false;
     }
     let document = ExecutableDocument::parse_and_validate(&supergraph.api, text, "operation").unwrap().into_inner();
     let schema: &Schema = &supergraph.api;
     let expected = Executor { world: &world, schema, subgraph: None, document, variables: Map::new() }.run();
     let mut walk = Walk { world: &world, plan: &plan, roots: HashMap::new(), links: HashMap::new() };
     let answered = walk.run();
-    assert!(
-        answered.to_string() == expected.to_string(),
-        "{what}: {text}\nexpected {expected:#}\nanswered {answered:#}\n{plan}"
-    );
-    let _ = ShapeId(0);
+    // As texts: the order of the keys counts.
+    let (answered_text, expected_text) = (answered.to_string(), expected.to_string());
+    assert!(answered_text == expected_text, "{what}: {text}\nexpected {expected:#}\nanswered {answered:#}\n{plan}");
+    true
 }
 
 #[test]
 fn split_and_unsplit_answer_alike() {
-    let count: u64 = std::env::var("RANDOM_OPERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    let count: u64 = std::env::var("RANDOM_OPERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
     for case in cases() {
         let supergraph = supergraph(&std::fs::read_to_string(case.join("supergraph.graphql")).unwrap());
         if supergraph.subgraphs.iter().any(|subgraph| subgraph.kind == SubgraphKind::Http) {

@@ -135,7 +135,7 @@ impl Generator<'_> {
 
 #[test]
 fn random_operations_have_sound_plans() {
-    let count: u64 = std::env::var("RANDOM_OPERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let count: u64 = std::env::var("RANDOM_OPERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
     for case in cases() {
         let supergraph = supergraph(&std::fs::read_to_string(case.join("supergraph.graphql")).unwrap());
         for seed in 0..count {

@@ -1,0 +1,172 @@
+//! Layers, defaults, and what a person reads when something is wrong.
+
+use super::*;
+
+fn load(yaml: &str, env: &[(&str, &str)], flags: &Flags) -> Result<Config, String> {
+    let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Config::resolve(flags, &lookup, Some((Path::new("conf/weft.yaml"), yaml.to_owned())))
+        .map_err(|error| error.to_string())
+}
+
+fn error(yaml: &str) -> String {
+    load(yaml, &[], &Flags::default()).expect_err("this configuration is wrong")
+}
+
+#[test]
+fn flags_over_variables_over_file_over_defaults() {
+    let yaml = "listen: 127.0.0.1:1\nadmin: {listen: '127.0.0.1:2'}\nlimits: {depth: 7, aliases: 8}\n";
+    let env = [("WEFT_LISTEN", "127.0.0.1:3"), ("WEFT_LIMITS_DEPTH", "9")];
+    let flags = Flags { listen: "127.0.0.1:4".parse().ok(), ..Flags::default() };
+    let config = load(yaml, &env, &flags).expect("valid");
+    assert_eq!(config.listen.port(), 4);
+    assert_eq!(config.admin_listen.map(|address| address.port()), Some(2));
+    assert_eq!((config.limits.depth, config.limits.aliases, config.limits.root_fields), (9, 8, 20));
+    assert_eq!(load(yaml, &env, &Flags::default()).expect("valid").listen.port(), 3);
+}
+
+#[test]
+fn an_empty_file_and_no_file_give_the_defaults() {
+    let defaults = Config::resolve(&Flags::default(), &|_| None, None).expect("valid");
+    assert_eq!(defaults.listen.to_string(), "127.0.0.1:4000");
+    assert!(!defaults.introspection && defaults.playground && defaults.watch);
+    for yaml in ["", "# nothing\n", "---\n"] {
+        let config = load(yaml, &[], &Flags::default()).expect("valid");
+        assert_eq!(config.limits, defaults.limits, "{yaml:?}");
+    }
+}
+
+#[test]
+fn dev_turns_introspection_on_unless_it_is_said_otherwise() {
+    assert!(load("dev: true", &[], &Flags::default()).expect("valid").introspection);
+    assert!(!load("dev: true\nintrospection: false", &[], &Flags::default()).expect("valid").introspection);
+}
+
+#[test]
+fn paths_of_the_file_are_relative_to_it_and_the_stronger_layer_picks_the_source() {
+    let config = load("schema: fragments", &[], &Flags::default()).expect("valid");
+    assert_eq!(config.schema, Path::new("conf/fragments"));
+    let flags = Flags { supergraph: Some("super.graphql".into()), ..Flags::default() };
+    let config = load("schema: fragments", &[], &flags).expect("valid");
+    assert_eq!(config.supergraph.as_deref(), Some(Path::new("super.graphql")));
+    let flags = Flags { schema: Some("mine".into()), ..Flags::default() };
+    let config = load("supergraph: super.graphql", &[], &flags).expect("valid");
+    assert_eq!((config.schema.as_path(), config.supergraph), (Path::new("mine"), None));
+}
+
+#[test]
+fn variables_fill_plain_and_quoted_scalars_of_every_type() {
+    let yaml = "services:\n  rating:\n    url: \"http://${HOST}:${PORT:-4103}\"\n    timeout: ${T:-300ms}\n    headers: [\"${H:-X-Profile-Id}\"]\n    config: {key: '${HOST}', deep: [1, '${T:-x}']}\n";
+    let config = load(yaml, &[("HOST", "rating.internal")], &Flags::default()).expect("valid");
+    let rating = &config.services["rating"];
+    assert_eq!(rating.url.as_deref(), Some("http://rating.internal:4103"));
+    assert_eq!(rating.timeout, Some(Duration::from_millis(300)));
+    assert_eq!(rating.headers, ["x-profile-id"]);
+    let service_config = serde_json::to_value(&rating.config).expect("JSON");
+    assert_eq!(service_config, serde_json::json!({"key": "rating.internal", "deep": [1, "x"]}));
+    let config = load(yaml, &[("HOST", "h"), ("WEFT_SERVICES_RATING_URL", "http://other:1")], &Flags::default());
+    assert_eq!(config.expect("valid").services["rating"].url.as_deref(), Some("http://other:1"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
+    insta::assert_snapshot!(error("listen: 127.0.0.1:4000\nlimits:\n  depht: 10\n"), @r#"
+    conf/weft.yaml:3:3: error[CONFIG_UNKNOWN_KEY]: there is no setting `depht` here
+         3 |   depht: 10
+           |   ^^^^^
+      help: did you mean `depth`?
+    "#);
+    insta::assert_snapshot!(error("services:\n  rating:\n    adress: http://h:1\n"), @r#"
+    conf/weft.yaml:3:5: error[CONFIG_UNKNOWN_KEY]: there is no setting `adress` here
+         3 |     adress: http://h:1
+           |     ^^^^^^
+      help: the settings here are `url`, `headers`, `timeout`, `config`
+    "#);
+}
+
+#[test]
+fn every_wrong_value_is_told_at_once() {
+    insta::assert_snapshot!(
+        error("listen: nowhere\nlimits:\n  body: 2 megs\n  request_timeout: 30\nservices:\n  rating: {url: '${RATING_URL}'}\n"),
+        @r#"
+        conf/weft.yaml:1:9: error[CONFIG_VALUE]: this has to be an address with a port, such as `127.0.0.1:4000`
+             1 | listen: nowhere
+               |         ^^^^^^^
+        conf/weft.yaml:3:9: error[CONFIG_VALUE]: this has to be a size, such as `512KiB`, `2MB` or `32MiB`
+             3 |   body: 2 megs
+               |         ^^^^^^
+        conf/weft.yaml:4:20: error[CONFIG_VALUE]: this has to be a duration with a unit, such as `250ms`, `30s`, `5m` or `1h`
+             4 |   request_timeout: 30
+               |                    ^^
+        conf/weft.yaml:6:17: error[CONFIG_VARIABLE]: the variable RATING_URL is not set
+             6 |   rating: {url: '${RATING_URL}'}
+               |                 ^^^^^^^^^^^^^^^
+          help: set it, or give a default: `${RATING_URL:-…}`
+        "#
+    );
+}
+
+#[test]
+fn broken_yaml_has_a_place() {
+    insta::assert_snapshot!(error("listen: [\n"), @r#"
+    conf/weft.yaml:1:9: error[CONFIG_SYNTAX]: this has to be a single value
+         1 | listen: [
+           |         ^
+    "#);
+    insta::assert_snapshot!(error("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n"), @r#"
+    conf/weft.yaml:2:1: error[CONFIG_SYNTAX]: `listen` is set twice
+         2 | listen: 127.0.0.1:2
+           | ^^^^^^
+    "#);
+    insta::assert_snapshot!(error("limits: 5\n"), @r#"
+    conf/weft.yaml:1:9: error[CONFIG_SYNTAX]: this has to be a section: lines of `setting: value`, indented
+         1 | limits: 5
+           |         ^
+    "#);
+    insta::assert_snapshot!(error("listen:\n  a: b\n"), @r#"
+    conf/weft.yaml:2:3: error[CONFIG_SYNTAX]: this has to be a single value
+         2 |   a: b
+           |   ^
+    "#);
+}
+
+#[test]
+fn combinations_that_cannot_be_are_refused() {
+    insta::assert_snapshot!(error("cors: {origins: ['*'], credentials: true}"), @r#"
+    error[CONFIG_CONFLICT]: `cors.credentials` cannot be combined with the origin `*`
+      help: name the origins that may send cookies
+    "#);
+    insta::assert_snapshot!(error("schema: a\nsupergraph: b"), @r#"
+    error[CONFIG_CONFLICT]: both a schema folder (conf/a) and a supergraph file (conf/b) are given
+      help: keep one of them: a folder of fragments is composed, a supergraph file is served as it is
+    "#);
+}
+
+#[test]
+fn a_variable_with_a_wrong_value_is_named_without_its_value() {
+    let told = load("", &[("WEFT_LIMITS_BODY", "secret")], &Flags::default()).expect_err("wrong");
+    assert_eq!(
+        told,
+        "error[CONFIG_VALUE]: the variable WEFT_LIMITS_BODY has to be a size, such as `512KiB`, `2MB` or `32MiB`"
+    );
+}
+
+#[test]
+fn the_documentation_names_every_variable_and_every_setting() {
+    let documentation = include_str!("../../docs/configuration.md");
+    let asked = std::cell::RefCell::new(std::collections::BTreeSet::from(["WEFT_CONFIG".to_owned()]));
+    let env = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    let yaml = "services: {name: {}}".to_owned();
+    Config::resolve(&Flags::default(), &env, Some((Path::new("weft.yaml"), yaml))).expect("valid");
+    let asked = asked.into_inner();
+    assert!(asked.len() > 40, "{asked:?}");
+    let missing: Vec<_> = asked.iter().filter(|name| !documentation.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/configuration.md says nothing of {missing:?}");
+    // And nothing is documented that is never asked for.
+    let words = documentation.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let unknown: Vec<_> =
+        words.filter(|word| word.starts_with("WEFT_") && *word != "WEFT_" && !asked.contains(*word)).collect();
+    assert!(unknown.is_empty(), "docs/configuration.md tells of {unknown:?}");
+}
