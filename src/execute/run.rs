@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
-use weft_loaders::{Answer, Batch, Effect, Entry, LoadError, Reuse};
+use weft_loaders::{Answer, Batch, Effect, LoadError, Outcome, Reuse};
 
 use super::Execution;
 use super::connect::{self, Arguments, Batched, Connected, Single};
@@ -88,25 +88,32 @@ pub(super) enum What {
     /// A root operation's whole answer.
     Root(LoadId, Result<Arc<Answer>, LoadError>),
     /// A root operation's `data`, perhaps from the cache.
-    RootEntry(LoadId, Result<Entry, LoadError>),
-    /// One entry per key.
-    Entities(Gathered, Vec<Result<Entry, LoadError>>),
+    RootEntry(LoadId, Outcome),
+    /// One outcome per key.
+    Entities(Gathered, Vec<Outcome>),
 }
 
 /// The keys of an entity fetch, each once, and where their entities are linked.
 pub(super) struct Gathered {
     pub(super) keys: Vec<Bytes>,
-    /// The input of each key.
-    pub(super) inputs: Vec<usize>,
+    /// Each once.
+    pub(super) wanted: Vec<Wanted>,
     pub(super) targets: Vec<Target>,
     /// By input.
     pub(super) loads: Vec<LoadId>,
 }
 
-/// A link slot, and the key of what belongs there.
+/// An entity as one input wants it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    pub(super) key: usize,
+    pub(super) input: usize,
+}
+
+/// A link slot, and which of those wanted belongs there.
 pub(super) struct Target {
     pub(super) slot: u32,
-    pub(super) key: usize,
+    pub(super) wanted: usize,
 }
 
 pub(super) struct State<'r> {
@@ -136,14 +143,14 @@ impl<'r> State<'r> {
                 let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
                 Some(self.start_connect_root(id, fetch, prepared, connected, arguments))
             }
-            Call::ConnectField { connector, arguments, required, input } => {
+            Call::ConnectField { connector, arguments, required, inputs } => {
                 let connected = running.connected(fetch, subgraph, *connector);
                 let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
-                self.start_connect_field(id, fetch, prepared, connected, arguments, required, input)
+                self.start_connect_field(id, fetch, prepared, connected, arguments, required, inputs)
             }
-            Call::ConnectLookup { connector, bindings, input, .. } => {
+            Call::ConnectLookup { connector, bindings, inputs, .. } => {
                 let connected = running.connected(fetch, subgraph, *connector);
-                self.start_connect_lookup(id, fetch, prepared, connected, bindings, input)
+                self.start_connect_lookup(id, fetch, prepared, connected, bindings, inputs)
             }
         }
     }
@@ -174,7 +181,7 @@ impl<'r> State<'r> {
                     let service = Arc::clone(&endpoint.service);
                     let batch = Batch { service, keys: &keys, keys_max: None, reuse: Some(reuse) };
                     let loaded = running.loaders.load(batch, &protocol).await.pop();
-                    What::RootEntry(load, loaded.unwrap_or_else(|| Err(nothing_loaded())))
+                    What::RootEntry(load, loaded.unwrap_or_else(nothing_loaded))
                 }
             };
             Loaded { fetch: id, what }
@@ -202,7 +209,7 @@ impl<'r> State<'r> {
         let endpoint = match running.endpoint(fetch, subgraph) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                let results = vec![Err(error); gathered.keys.len()];
+                let results = vec![Outcome::from(Err(error)); gathered.keys.len()];
                 return Some(Box::pin(async move { Loaded { fetch: id, what: What::Entities(gathered, results) } }));
             }
         };
@@ -241,7 +248,7 @@ impl<'r> State<'r> {
             let keys = [Bytes::from(key)];
             let batch = Batch { service: Arc::clone(connected.service), keys: &keys, keys_max: Some(1), reuse };
             let loaded = running.loaders.load(batch, &protocol).await.pop();
-            Loaded { fetch: id, what: What::RootEntry(load, loaded.unwrap_or_else(|| Err(nothing_loaded()))) }
+            Loaded { fetch: id, what: What::RootEntry(load, loaded.unwrap_or_else(nothing_loaded)) }
         })
     }
 
@@ -254,10 +261,10 @@ impl<'r> State<'r> {
         connected: Connected<'r>,
         arguments: Map<String, Value>,
         required: &'r [RequiredArgument],
-        input: &'r EntityInput,
+        inputs: &'r [EntityInput],
     ) -> Option<Load<'r>> {
         let running = self.running;
-        let gathered = self.gather(connected.service, std::slice::from_ref(input), |_, _| {})?;
+        let gathered = self.gather(connected.service, inputs, |_, _| {})?;
         let given = serde_json::to_vec(&arguments).unwrap_or_default();
         let reuse = running.reuse_connected(fetch, prepared, &connected, &given);
         let is_missing_null = prepared.connector.as_ref().is_some_and(|connector| !connector.is_list);
@@ -278,10 +285,10 @@ impl<'r> State<'r> {
         prepared: &'r PreparedFetch,
         connected: Connected<'r>,
         bindings: &'r [LookupArgument],
-        input: &'r EntityInput,
+        inputs: &'r [EntityInput],
     ) -> Option<Load<'r>> {
         let running = self.running;
-        let gathered = self.gather(connected.service, std::slice::from_ref(input), |_, _| {})?;
+        let gathered = self.gather(connected.service, inputs, |_, _| {})?;
         let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
         let matches = prepared.connector.as_ref().map_or(&[][..], |connector| &connector.matches);
         let is_batch = bindings.iter().any(|binding| binding.from.is_list());
@@ -304,7 +311,7 @@ impl<'r> State<'r> {
                     }
                 });
                 let loaded = join_all(loads).await;
-                let mut results = vec![Err(nothing_loaded()); gathered.keys.len()];
+                let mut results = vec![nothing_loaded(); gathered.keys.len()];
                 for (part, loaded) in parts.values().zip(loaded) {
                     for (index, result) in part.iter().zip(loaded) {
                         results[*index] = result;
@@ -330,11 +337,12 @@ impl<'r> State<'r> {
     ) -> Option<Gathered> {
         let mut gathered = Gathered {
             keys: Vec::new(),
-            inputs: Vec::new(),
+            wanted: Vec::new(),
             targets: Vec::new(),
             loads: Vec::with_capacity(inputs.len()),
         };
         let mut known: HashMap<Bytes, usize> = HashMap::new();
+        let mut known_wanted: HashMap<Wanted, usize> = HashMap::new();
         let mut key = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
             gathered.loads.push(self.arena.failures.load(service, input.position));
@@ -352,12 +360,16 @@ impl<'r> State<'r> {
                             None => {
                                 let key = Bytes::copy_from_slice(&key);
                                 gathered.keys.push(key.clone());
-                                gathered.inputs.push(number);
                                 known.insert(key, gathered.keys.len() - 1);
                                 gathered.keys.len() - 1
                             }
                         };
-                        gathered.targets.push(Target { slot, key: index });
+                        let wanted = Wanted { key: index, input: number };
+                        let index = *known_wanted.entry(wanted).or_insert_with(|| {
+                            gathered.wanted.push(wanted);
+                            gathered.wanted.len() - 1
+                        });
+                        gathered.targets.push(Target { slot, wanted: index });
                     }
                     Err(NotSent::OtherType) => {}
                     Err(NotSent::NullKey) => decided.push((slot, Slot::Null)),
@@ -385,8 +397,8 @@ fn identify(view: View<'_>, input: &EntityInput, records: &[Slot], key: &mut Vec
     representation::write(view, position, records, &input.representation, key)
 }
 
-fn nothing_loaded() -> LoadError {
-    LoadError::Invalid("nothing was loaded".into())
+fn nothing_loaded() -> Outcome {
+    Err(LoadError::Invalid("nothing was loaded".into())).into()
 }
 
 impl<'r> Execution<'r> {
@@ -445,12 +457,14 @@ impl<'r> Execution<'r> {
         given: &[u8],
         headers: &HeaderMap,
     ) -> Option<Reuse> {
-        let reuse = fetch.cache.filter(|reuse| reuse.scope == CacheScope::Public)?;
-        if self.effect(fetch) == Effect::Write {
+        let is_private = fetch.cache.is_some_and(|reuse| reuse.scope == CacheScope::Private);
+        if is_private || self.effect(fetch) == Effect::Write || (fetch.cache.is_none() && fetch.stale_ms.is_none()) {
             return None;
         }
+        let max_age = fetch.cache.map_or(Duration::ZERO, |reuse| Duration::from_secs(u64::from(reuse.max_age_s)));
+        let stale = fetch.stale_ms.map_or(Duration::ZERO, Duration::from_millis);
         let partition = prepared.partition.clone().with(url.as_bytes()).with(given).with_headers(headers);
-        Some(Reuse { partition, max_age: Duration::from_secs(u64::from(reuse.max_age_s)) })
+        Some(Reuse { partition, max_age, stale })
     }
 
     fn reuse_connected(

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::draft::{Args, CtxId, JobKind, NeedId, Origin, PosId, Static, add_types, common, sorted};
+use super::draft::{Args, CtxId, Job, JobKind, NeedId, Origin, PosId, Static, add_types, common, sorted};
 use super::graph::{NodeId, ResolverMode, Sym};
 use super::policy;
 use super::reach::{How, State, entity_call, hash};
@@ -141,6 +141,7 @@ impl Solver<'_, '_> {
                 && job.kind == kind
                 && job.step > ready
                 && requires.as_ref().is_none_or(|(_, new)| job.requires.iter().all(|(_, _, old)| !conflict(old, new)))
+                && can_share(resolver.mode, objects, requires.is_some(), job)
         });
         let ctx = match same {
             Some(ctx) => {
@@ -162,7 +163,7 @@ impl Solver<'_, '_> {
                     ResolverMode::Concrete => Static::Entities(entered),
                     _ => Static::Node(resolver.target),
                 };
-                let call = entity_call(resolver, hash(("pos", pos)));
+                let call = entity_call(resolver);
                 let timeout = policy::entity_timeout(
                     self.draft.supergraph,
                     resolver.subgraph,
@@ -323,6 +324,17 @@ impl Solver<'_, '_> {
         let chosen = self.choose(candidates.len());
         let types = self.alike(need, object);
         self.perform(pos, need, &types, object, &candidates[chosen])
+    }
+}
+
+/// Whether a fetch can also be for `objects`. An interface object is asked all fields of a fetch for every object that is sent:
+/// what requires something may only be asked where all of them carry it.
+fn can_share(mode: ResolverMode, objects: &[Sym], requires: bool, job: &Job) -> bool {
+    let are_sent = objects.iter().all(|object| job.types.contains(object));
+    match mode {
+        ResolverMode::InterfaceObject(_) if requires => are_sent && job.types.len() == objects.len(),
+        ResolverMode::InterfaceObject(_) => are_sent || job.requires.is_empty(),
+        ResolverMode::Concrete | ResolverMode::Interface(_) => true,
     }
 }
 

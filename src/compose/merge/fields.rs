@@ -58,7 +58,11 @@ impl<'a> Merger<'a> {
         of_type: &TypeSources<'a>,
     ) -> Option<Component<FieldDefinition>> {
         let coordinate = format!("{name}.{field}");
-        let bases: Vec<FieldSource<'a>> = sources.iter().filter(|s| !s.external).copied().collect();
+        let mut bases: Vec<FieldSource<'a>> = sources.iter().filter(|s| !s.external).copied().collect();
+        if bases.is_empty() {
+            // An interface object may resolve what an implementation only declares.
+            bases = self.interface_object_sources(name, field);
+        }
         if bases.is_empty() {
             self.external_everywhere(&coordinate, sources);
             return None;
@@ -93,6 +97,20 @@ impl<'a> Merger<'a> {
         }
         let definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
         Some(component(bases[0].definition.same_location(definition)))
+    }
+
+    /// The field on the interface objects that stand for an object type.
+    fn interface_object_sources(&self, name: &Name, field: &Name) -> Vec<FieldSource<'a>> {
+        let interfaces = self.implements.get(name).into_iter().flatten();
+        let standing =
+            interfaces.flat_map(|i| self.interface_objects.get(i).into_iter().flatten().map(move |at| (i, *at)));
+        let source = |(interface, index): (&Name, usize)| {
+            let subgraph = &self.subgraphs[index];
+            let external = subgraph.facts.external.contains(&(interface.clone(), field.clone()));
+            let definition = subgraph.fields(interface)?.get(field)?;
+            (!external).then_some(FieldSource { subgraph: index, definition, external })
+        };
+        standing.filter_map(source).collect()
     }
 
     fn external_everywhere(&mut self, coordinate: &str, sources: &[FieldSource<'a>]) {

@@ -1,0 +1,63 @@
+//! Federation, case by case: `tests/cases/federation/<name>/`, and at random. See `oracle`.
+//!
+//! `CASE=name VERBOSE=1 cargo test --test federation cases -- --nocapture` shows the answers, the calls and the plans of one case.
+
+#![allow(clippy::unwrap_used)]
+
+mod oracle;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use oracle::{Case, check, random};
+
+#[test]
+fn cases() {
+    let only = std::env::var("CASE").ok();
+    let folder = std::env::var("CASES").unwrap_or_else(|_| "tests/cases/federation".into());
+    let mut folders: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|folder| folder.is_dir());
+    folders.sort();
+    let mut failed = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            continue;
+        }
+        let wrong = catch_unwind(AssertUnwindSafe(|| check(&Case::read(&folder))));
+        let wrong = wrong.unwrap_or_else(|_| vec!["it panicked".into()]);
+        if !wrong.is_empty() {
+            println!("==== {name}");
+            wrong.iter().for_each(|wrong| println!("  {wrong}"));
+            failed.push(name);
+        }
+    }
+    assert!(failed.is_empty(), "these cases fail: {failed:?}");
+}
+
+/// Graphs that the test makes, each with a dozen operations.
+const GRAPHS: u64 = 150;
+
+#[test]
+fn oracle() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let first = number("ORACLE_SEED").unwrap_or(1);
+    let graphs = number("ORACLE_CASES").unwrap_or(GRAPHS);
+    let mut failed = Vec::new();
+    let mut operations = 0;
+    for seed in first..first + graphs {
+        match random::run(seed) {
+            Ok(count) => operations += count,
+            Err((case, wrong)) => {
+                let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle").join(&case.name);
+                let _ = fs::remove_dir_all(&folder);
+                case.write(&folder);
+                println!("==== seed {seed}, written to {}", folder.display());
+                wrong.iter().for_each(|wrong| println!("  {wrong}"));
+                failed.push(seed);
+            }
+        }
+    }
+    println!("{graphs} graphs, {operations} operations");
+    assert!(failed.is_empty(), "these seeds fail: {failed:?}");
+}

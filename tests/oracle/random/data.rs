@@ -1,0 +1,90 @@
+//! Random data for a random graph.
+
+use serde_json::{Map, Value, json};
+
+use super::graph::{Field, Graph, Inner};
+use super::rng::Rng;
+
+const INSTANCES: usize = 4;
+
+pub(crate) fn random(rng: &mut Rng, graph: &Graph) -> Value {
+    let mut data = Map::new();
+    let mut roots = Map::new();
+    for field in &graph.roots {
+        let value = match (field.by_id, field.inner) {
+            (true, Inner::Entity(entity)) => json!({"$find": [graph.entities[entity].name]}),
+            _ => value(rng, graph, field),
+        };
+        roots.insert(field.name.clone(), value);
+    }
+    data.insert("Query".into(), roots.into());
+    for (index, entity) in graph.entities.iter().enumerate() {
+        let mut instances = Map::new();
+        for number in 0..INSTANCES {
+            let id = format!("{}{number}", entity.name.to_lowercase());
+            let mut fields = Map::new();
+            fields.insert("id".into(), id.clone().into());
+            fields.insert("code".into(), format!("c{number}").into());
+            fields.insert("ref".into(), json!({"n": number}));
+            for field in &entity.fields {
+                fields.insert(field.name.clone(), value(rng, graph, field));
+            }
+            if let Some(object) = &graph.interface_object
+                && graph.interfaces[object.interface].members.contains(&index)
+            {
+                for field in &object.fields {
+                    fields.insert(field.name.clone(), value(rng, graph, field));
+                }
+            }
+            instances.insert(id, fields.into());
+        }
+        data.insert(entity.name.clone(), instances.into());
+    }
+    data.into()
+}
+
+fn value(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
+    // An error stands for the whole field. A null where none may be is one too.
+    if !field.protected && rng.percent(2) {
+        return if rng.percent(50) { Value::Null } else { json!({"$error": format!("{} failed", field.name)}) };
+    }
+    if field.argument && rng.percent(80) {
+        return json!({"$echo": field.name});
+    }
+    wrapped(rng, graph, field, field.wrap)
+}
+
+fn wrapped(rng: &mut Rng, graph: &Graph, field: &Field, wrap: &str) -> Value {
+    let (wrap, nullable) = match wrap.strip_suffix('!') {
+        Some(wrap) => (wrap, false),
+        None => (wrap, true),
+    };
+    if nullable && rng.percent(12) {
+        return Value::Null;
+    }
+    match wrap.strip_prefix('[').and_then(|wrap| wrap.strip_suffix(']')) {
+        Some(item) => (0..rng.below(4)).map(|_| wrapped(rng, graph, field, item)).collect(),
+        None => inner(rng, graph, field),
+    }
+}
+
+fn inner(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
+    let mut entity = |of: &[usize]| {
+        let name = &graph.entities[*rng.pick(of)].name;
+        Value::String(format!("@{name}/{}{}", name.to_lowercase(), rng.below(INSTANCES)))
+    };
+    let known = |of: &super::graph::Abstract| of.known.get(&field.owners[0]).unwrap_or(&of.members).clone();
+    match field.inner {
+        Inner::Int => rng.below(100).into(),
+        Inner::Text => format!("{}-{}", field.name, rng.below(100)).into(),
+        Inner::Flag => rng.percent(50).into(),
+        Inner::Color => (*rng.pick(&["RED", "GREEN", "BLUE"])).into(),
+        Inner::Entity(index) => entity(&[index]),
+        Inner::Interface(index) => entity(&known(&graph.interfaces[index])),
+        Inner::Union(index) => entity(&known(&graph.unions[index])),
+        Inner::Value(index) => {
+            let fields = graph.values[index].iter().map(|field| (field.name.clone(), value(rng, graph, field)));
+            Value::Object(fields.collect())
+        }
+    }
+}

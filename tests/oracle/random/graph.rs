@@ -1,0 +1,719 @@
+//! Random graphs: a schema, and how it is split.
+//!
+//! The split is made so that it can always be composed: whatever is refused is a finding. What it covers: several keys, composite
+//! and nested ones that must be collected, stubs, `@shareable`, keyless types split below keyed ones and below roots,
+//! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
+//! differ per subgraph, interface objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::rng::Rng;
+
+/// What a field holds, without its lists and nulls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inner {
+    Int,
+    Text,
+    Flag,
+    Color,
+    Value(usize),
+    Entity(usize),
+    Interface(usize),
+    Union(usize),
+}
+
+/// Lists and nulls around it; `@` is the type.
+pub(crate) const WRAPS: [&str; 6] = ["@", "@!", "[@]", "[@!]!", "[[@]]", "[@!]"];
+
+/// A field of the unsplit schema, and where it is resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) inner: Inner,
+    pub(crate) wrap: &'static str,
+    /// Has the argument `x: Int = 3`.
+    pub(crate) argument: bool,
+    /// On a root: has the argument `id: ID!`, by which the entity is found.
+    pub(crate) by_id: bool,
+    pub(crate) owners: Vec<usize>,
+    pub(crate) shareable: bool,
+    pub(crate) requires: Option<String>,
+    pub(crate) provides: Option<String>,
+    /// Others need its value: its data never fails.
+    pub(crate) protected: bool,
+}
+
+impl Field {
+    fn new(name: String, inner: Inner, wrap: &'static str, owners: Vec<usize>) -> Field {
+        let shareable = owners.len() > 1;
+        let (requires, provides) = (None, None);
+        Field {
+            name,
+            inner,
+            wrap,
+            argument: false,
+            by_id: false,
+            owners,
+            shareable,
+            requires,
+            provides,
+            protected: false,
+        }
+    }
+
+    fn is_leaf(&self) -> bool {
+        matches!(self.inner, Inner::Int | Inner::Text | Inner::Flag | Inner::Color)
+    }
+}
+
+/// An entity in one subgraph.
+#[derive(Clone, Debug, Default)]
+struct View {
+    keys: BTreeSet<&'static str>,
+    /// `@external` fields, as they are written.
+    external: BTreeMap<String, String>,
+    is_stub: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Entity {
+    pub(crate) name: String,
+    pub(crate) fields: Vec<Field>,
+    views: BTreeMap<usize, View>,
+    has_code: bool,
+}
+
+/// An interface or a union.
+#[derive(Clone, Debug)]
+pub(crate) struct Abstract {
+    pub(crate) name: String,
+    pub(crate) members: Vec<usize>,
+    /// The members that each subgraph knows.
+    pub(crate) known: BTreeMap<usize, Vec<usize>>,
+    /// An interface's fields in each subgraph.
+    fields: BTreeMap<usize, BTreeSet<String>>,
+}
+
+/// Fields that a subgraph of its own adds to an interface, as an interface object.
+#[derive(Clone, Debug)]
+pub(crate) struct InterfaceObject {
+    pub(crate) interface: usize,
+    owner: usize,
+    pub(crate) subgraph: usize,
+    pub(crate) fields: Vec<Field>,
+    external: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Graph {
+    pub(crate) subgraphs: usize,
+    pub(crate) entities: Vec<Entity>,
+    pub(crate) values: Vec<Vec<Field>>,
+    pub(crate) interfaces: Vec<Abstract>,
+    pub(crate) unions: Vec<Abstract>,
+    pub(crate) roots: Vec<Field>,
+    pub(crate) interface_object: Option<InterfaceObject>,
+    /// Value types in subgraphs that only require them: (value, subgraph) → fields.
+    required_values: BTreeMap<(usize, usize), BTreeSet<String>>,
+}
+
+/// Fields of one name and type, wherever they appear: what interfaces can have.
+const COMMON: [(&str, Inner, &str); 3] =
+    [("name", Inner::Text, "@"), ("size", Inner::Int, "@"), ("color", Inner::Color, "@!")];
+
+impl Graph {
+    pub(crate) fn random(rng: &mut Rng) -> Graph {
+        let subgraphs = rng.between(2, 4);
+        let all: Vec<usize> = (0..subgraphs).collect();
+        let mut graph = Graph {
+            subgraphs,
+            entities: Vec::new(),
+            values: Vec::new(),
+            interfaces: Vec::new(),
+            unions: Vec::new(),
+            roots: Vec::new(),
+            interface_object: None,
+            required_values: BTreeMap::new(),
+        };
+        for index in 0..rng.between(2, 4) {
+            graph.add_entity(rng, index, &all);
+        }
+        let entities: Vec<usize> = (0..graph.entities.len()).collect();
+        for index in 0..rng.below(3) {
+            let name = format!("I{index}");
+            graph.interfaces.push(Abstract {
+                name,
+                members: rng.some(&entities),
+                known: BTreeMap::new(),
+                fields: BTreeMap::new(),
+            });
+        }
+        for index in 0..rng.below(2) {
+            let name = format!("U{index}");
+            graph.unions.push(Abstract {
+                name,
+                members: rng.some(&entities),
+                known: BTreeMap::new(),
+                fields: BTreeMap::new(),
+            });
+        }
+        for entity in 0..graph.entities.len() {
+            graph.add_fields(rng, entity);
+        }
+        for subgraph in 0..subgraphs {
+            for _ in 0..rng.between(1, 2) {
+                graph.add_root(rng, subgraph, &all);
+            }
+        }
+        graph.add_interface_object(rng);
+        for entity in 0..graph.entities.len() {
+            graph.add_requires(rng, entity);
+        }
+        graph.add_provides(rng);
+        graph.choose_interface_fields(rng);
+        graph
+    }
+
+    fn add_entity(&mut self, rng: &mut Rng, index: usize, all: &[usize]) {
+        let homes = rng.some(all);
+        let has_code = rng.percent(40);
+        let linker = *rng.pick(&homes);
+        let mut views = BTreeMap::new();
+        for home in homes {
+            let mut keys = BTreeSet::new();
+            if home == linker {
+                keys.extend(if has_code { &["id", "code", "id ref { n }"][..] } else { &["id"][..] });
+            } else if has_code {
+                keys.insert(*rng.pick(&["id", "code", "id code", "id ref { n }"]));
+                if rng.percent(30) {
+                    keys.insert(*rng.pick(&["id", "code"]));
+                }
+            } else {
+                keys.insert("id");
+            }
+            views.insert(home, View { keys, ..View::default() });
+        }
+        self.entities.push(Entity { name: format!("E{index}"), fields: Vec::new(), views, has_code });
+    }
+
+    fn homes(&self, entity: usize) -> Vec<usize> {
+        self.entities[entity].views.iter().filter(|(_, view)| !view.is_stub).map(|(home, _)| *home).collect()
+    }
+
+    /// Makes an entity known to a subgraph.
+    fn know(&mut self, rng: &mut Rng, entity: usize, subgraph: usize, by_id: bool) {
+        let entity = &mut self.entities[entity];
+        let key = if entity.has_code && !by_id && rng.percent(40) { "code" } else { "id" };
+        let view = entity.views.entry(subgraph).or_insert_with(|| View { is_stub: true, ..View::default() });
+        if view.keys.is_empty() || (by_id && !view.keys.contains("id")) {
+            view.keys.insert(if by_id { "id" } else { key });
+        }
+    }
+
+    /// Makes what a field holds known to its owners.
+    fn settle(&mut self, rng: &mut Rng, inner: Inner, owners: &[usize]) {
+        for owner in owners {
+            match inner {
+                Inner::Entity(entity) => self.know(rng, entity, *owner, false),
+                Inner::Interface(index) => {
+                    let known = self.interfaces[index].known.get(owner).cloned();
+                    let known = known.unwrap_or_else(|| rng.some(&self.interfaces[index].members));
+                    known.iter().for_each(|entity| self.know(rng, *entity, *owner, true));
+                    self.interfaces[index].known.insert(*owner, known);
+                }
+                Inner::Union(index) => {
+                    let known = self.unions[index].known.get(owner).cloned();
+                    let known = known.unwrap_or_else(|| rng.some(&self.unions[index].members));
+                    known.iter().for_each(|entity| self.know(rng, *entity, *owner, false));
+                    self.unions[index].known.insert(*owner, known);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn leaf(rng: &mut Rng) -> Inner {
+        *rng.pick(&[Inner::Int, Inner::Text, Inner::Text, Inner::Flag, Inner::Color])
+    }
+
+    fn object(&self, rng: &mut Rng) -> Inner {
+        let entity = Inner::Entity(rng.below(self.entities.len()));
+        match rng.below(10) {
+            0..=2 if !self.interfaces.is_empty() => Inner::Interface(rng.below(self.interfaces.len())),
+            3..=4 if !self.unions.is_empty() => Inner::Union(rng.below(self.unions.len())),
+            _ => entity,
+        }
+    }
+
+    /// A keyless type below one field, split over that field's owners.
+    fn add_value(&mut self, rng: &mut Rng, owners: &[usize], depth: usize) -> usize {
+        let index = self.values.len();
+        self.values.push(Vec::new());
+        let mut fields = Vec::new();
+        for number in 0..owners.len().max(rng.between(1, 4)) {
+            let mut of = vec![owners[number % owners.len()]];
+            if rng.percent(25) {
+                of = rng.some(owners);
+                of.push(owners[number % owners.len()]);
+                of.sort_unstable();
+                of.dedup();
+            }
+            let (inner, wrap) = if depth < 2 && rng.percent(25) {
+                of = rng.some(owners);
+                (Inner::Value(self.add_value(rng, &of, depth + 1)), *rng.pick(&WRAPS))
+            } else if rng.percent(15) {
+                let of = Inner::Entity(rng.below(self.entities.len()));
+                (of, *rng.pick(&WRAPS))
+            } else {
+                (Graph::leaf(rng), *rng.pick(&WRAPS[..4]))
+            };
+            self.settle(rng, inner, &of);
+            fields.push(Field::new(format!("v{index}{number}"), inner, wrap, of));
+        }
+        // Each owner has something of its own, or the type would be empty there.
+        for owner in owners {
+            if !fields.iter().any(|field: &Field| field.owners.contains(owner)) {
+                fields.push(Field::new(format!("v{index}o{owner}"), Inner::Int, "@", vec![*owner]));
+            }
+        }
+        self.values[index] = fields;
+        index
+    }
+
+    fn add_fields(&mut self, rng: &mut Rng, entity: usize) {
+        let homes = self.homes(entity);
+        let mut fields = Vec::new();
+        for (name, inner, wrap) in COMMON {
+            if rng.percent(70) {
+                let owners = if rng.percent(30) { rng.some(&homes) } else { vec![*rng.pick(&homes)] };
+                fields.push(Field::new(name.to_owned(), inner, wrap, owners));
+            }
+        }
+        for number in 0..rng.between(3, 6) {
+            let name = format!("f{entity}{number}");
+            let mut owners = vec![*rng.pick(&homes)];
+            let kind = rng.below(100);
+            let field = match kind {
+                0..=44 => {
+                    if rng.percent(15) {
+                        owners = rng.some(&homes);
+                    }
+                    let inner = Graph::leaf(rng);
+                    let mut field = Field::new(name, inner, WRAPS[rng.below(4)], owners);
+                    field.argument = inner == Inner::Text && field.wrap == "@" && rng.percent(50);
+                    field
+                }
+                45..=64 => {
+                    owners = rng.some(&homes);
+                    let value = self.add_value(rng, &owners, 0);
+                    Field::new(name, Inner::Value(value), *rng.pick(&WRAPS), owners)
+                }
+                _ => {
+                    let inner = self.object(rng);
+                    Field::new(name, inner, *rng.pick(&WRAPS), owners)
+                }
+            };
+            self.settle(rng, field.inner, &field.owners);
+            fields.push(field);
+        }
+        // A subgraph in which an entity has nothing but its key is a stub of several keys, which is fine.
+        self.entities[entity].fields = fields;
+    }
+
+    fn add_root(&mut self, rng: &mut Rng, subgraph: usize, all: &[usize]) {
+        let name = format!("r{}", self.roots.len());
+        let mut owners = vec![subgraph];
+        let field = if rng.percent(20) {
+            owners = rng.some(all);
+            let value = self.add_value(rng, &owners, 0);
+            Field::new(name, Inner::Value(value), *rng.pick(&WRAPS), owners)
+        } else {
+            let inner = self.object(rng);
+            let by_id = matches!(inner, Inner::Entity(_)) && rng.percent(25);
+            let mut field = Field::new(name, inner, if by_id { "@" } else { *rng.pick(&WRAPS) }, owners);
+            field.by_id = by_id;
+            field
+        };
+        self.settle(rng, field.inner, &field.owners);
+        self.roots.push(field);
+    }
+
+    fn add_interface_object(&mut self, rng: &mut Rng) {
+        if self.interfaces.is_empty() || rng.percent(60) {
+            return;
+        }
+        let interface = rng.below(self.interfaces.len());
+        let owner = rng.below(self.subgraphs);
+        let subgraph = self.subgraphs;
+        self.subgraphs += 1;
+        let members = self.interfaces[interface].members.clone();
+        for entity in &members {
+            self.know(rng, *entity, owner, true);
+            self.entities[*entity].views.get_mut(&owner).expect("it is known").is_stub = false;
+        }
+        self.interfaces[interface].known.insert(owner, members);
+        let fields = (0..rng.between(1, 3)).map(|number| {
+            let inner = Graph::leaf(rng);
+            // An interface object is asked the same fields for all types, so a failure could null what was asked of one only.
+            let protected = true;
+            Field { protected, ..Field::new(format!("x{number}"), inner, WRAPS[rng.below(4)], vec![subgraph]) }
+        });
+        let fields = fields.collect();
+        let mut root = Field::new("xs".into(), Inner::Interface(interface), *rng.pick(&WRAPS), vec![subgraph]);
+        root.by_id = false;
+        self.roots.push(root);
+        self.interface_object = Some(InterfaceObject { interface, owner, subgraph, fields, external: BTreeSet::new() });
+    }
+
+    fn add_requires(&mut self, rng: &mut Rng, entity: usize) {
+        for index in 0..self.entities[entity].fields.len() {
+            let field = &self.entities[entity].fields[index];
+            if field.owners.len() > 1 || field.requires.is_some() || rng.percent(60) {
+                continue;
+            }
+            let owner = field.owners[0];
+            let mut needed = Vec::new();
+            for other in 0..index {
+                if needed.len() == 2 || rng.percent(50) {
+                    continue;
+                }
+                needed.extend(self.require(rng, entity, other, owner));
+            }
+            if !needed.is_empty() {
+                self.entities[entity].fields[index].requires = Some(needed.join(" "));
+            }
+        }
+    }
+
+    /// Lets a subgraph require a field, if it can.
+    fn require(&mut self, rng: &mut Rng, entity: usize, field: usize, by: usize) -> Option<String> {
+        let required = self.entities[entity].fields[field].clone();
+        if required.owners.contains(&by) || required.provides.is_some() {
+            return None;
+        }
+        let selection = match required.inner {
+            Inner::Value(value) => {
+                let leaves: Vec<usize> =
+                    (0..self.values[value].len()).filter(|at| self.values[value][*at].is_leaf()).collect();
+                if leaves.is_empty() || self.can_fail(value) {
+                    return None;
+                }
+                let mut names = Vec::new();
+                for at in rng.some(&leaves) {
+                    let name = self.values[value][at].name.clone();
+                    self.required_values.entry((value, by)).or_default().insert(name.clone());
+                    names.push(name);
+                }
+                self.protect(value);
+                format!(" {{ {} }}", names.join(" "))
+            }
+            Inner::Entity(other) => {
+                let leaf = |field: &Field| {
+                    field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&by)
+                };
+                let leaves: Vec<usize> = (0..self.entities[other].fields.len())
+                    .filter(|at| leaf(&self.entities[other].fields[*at]))
+                    .collect();
+                if leaves.is_empty() || other == entity {
+                    return None;
+                }
+                let at = *rng.pick(&leaves);
+                self.know(rng, other, by, false);
+                self.entities[other].fields[at].protected = true;
+                let text = self.line(&self.entities[other].fields[at], None, false);
+                let name = self.entities[other].fields[at].name.clone();
+                let view = self.entities[other].views.get_mut(&by).expect("it is known");
+                view.external.insert(name.clone(), format!("{text} @external"));
+                format!(" {{ {name} }}")
+            }
+            Inner::Interface(_) | Inner::Union(_) => return None,
+            _ if required.argument && rng.percent(60) => format!("(x: {})", rng.below(3)),
+            _ => String::new(),
+        };
+        let field = &mut self.entities[entity].fields[field];
+        field.protected = true;
+        let text = self.line(
+            &self.entities[entity].fields[field_index(&self.entities[entity].fields, &required.name)],
+            None,
+            false,
+        );
+        let view = self.entities[entity].views.get_mut(&by).expect("its fields have an owner who knows it");
+        view.external.insert(required.name.clone(), format!("{text} @external"));
+        Some(match selection.strip_prefix('(') {
+            Some(_) => format!("{}{selection}", required.name),
+            None => format!("{}{selection}", required.name),
+        })
+    }
+
+    /// Whether an entity below, which others may null, can null a value.
+    fn can_fail(&self, value: usize) -> bool {
+        self.values[value].iter().any(|field| match field.inner {
+            Inner::Entity(_) => field.wrap.contains('!'),
+            Inner::Value(below) => self.can_fail(below),
+            _ => false,
+        })
+    }
+
+    /// What else is read of a required value must not null it.
+    fn protect(&mut self, value: usize) {
+        for at in 0..self.values[value].len() {
+            self.values[value][at].protected = true;
+            if let Inner::Value(below) = self.values[value][at].inner {
+                self.protect(below);
+            }
+        }
+    }
+
+    fn add_provides(&mut self, rng: &mut Rng) {
+        for entity in 0..self.entities.len() {
+            for index in 0..self.entities[entity].fields.len() {
+                let field = &self.entities[entity].fields[index];
+                let (Inner::Entity(other), [owner]) = (field.inner, &field.owners[..]) else { continue };
+                let owner = *owner;
+                if rng.percent(60) {
+                    continue;
+                }
+                let fits = |field: &Field| {
+                    field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&owner)
+                };
+                let fitting: Vec<usize> = (0..self.entities[other].fields.len())
+                    .filter(|at| fits(&self.entities[other].fields[*at]))
+                    .collect();
+                if fitting.is_empty() {
+                    continue;
+                }
+                let at = *rng.pick(&fitting);
+                self.entities[other].fields[at].shareable = true;
+                let (text, name) = {
+                    let field = &self.entities[other].fields[at];
+                    (self.line(field, None, false), field.name.clone())
+                };
+                let view = self.entities[other].views.get_mut(&owner).expect("it is known");
+                view.external.insert(name.clone(), format!("{text} @external"));
+                self.entities[entity].fields[index].provides = Some(name);
+            }
+        }
+    }
+
+    fn choose_interface_fields(&mut self, rng: &mut Rng) {
+        for index in 0..self.interfaces.len() {
+            let interface = self.interfaces[index].clone();
+            let has = |entity: &usize, name: &str| self.entities[*entity].fields.iter().any(|field| field.name == name);
+            let common: Vec<&str> = COMMON
+                .iter()
+                .map(|(name, ..)| *name)
+                .filter(|name| interface.members.iter().all(|entity| has(entity, name)))
+                .collect();
+            for (subgraph, members) in &interface.known {
+                let resolves = |entity: &usize, name: &str| {
+                    self.entities[*entity]
+                        .fields
+                        .iter()
+                        .any(|field| field.name == name && field.owners.contains(subgraph))
+                };
+                let names = common.iter().filter(|name| members.iter().all(|entity| resolves(entity, name)));
+                let mut fields: BTreeSet<String> = names.filter(|_| rng.percent(70)).map(ToString::to_string).collect();
+                fields.insert("id".into());
+                self.interfaces[index].fields.insert(*subgraph, fields);
+            }
+        }
+        let Some(object) = &mut self.interface_object else { return };
+        let known = &self.interfaces[object.interface].fields[&object.owner];
+        if let Some(name) = known.iter().find(|name| *name != "id")
+            && rng.percent(50)
+        {
+            object.external.insert(name.clone());
+            object.fields[0].requires = Some(name.clone());
+            for entity in &self.interfaces[object.interface].members {
+                let at = field_index(&self.entities[*entity].fields, name);
+                self.entities[*entity].fields[at].protected = true;
+            }
+        }
+    }
+
+    fn type_name(&self, inner: Inner) -> String {
+        match inner {
+            Inner::Int => "Int".into(),
+            Inner::Text => "String".into(),
+            Inner::Flag => "Boolean".into(),
+            Inner::Color => "Color".into(),
+            Inner::Value(index) => format!("V{index}"),
+            Inner::Entity(index) => self.entities[index].name.clone(),
+            Inner::Interface(index) => self.interfaces[index].name.clone(),
+            Inner::Union(index) => self.unions[index].name.clone(),
+        }
+    }
+
+    /// A field's definition: in a subgraph with its directives, or as clients see it.
+    fn line(&self, field: &Field, subgraph: Option<usize>, federated: bool) -> String {
+        let ty = field.wrap.replace('@', &self.type_name(field.inner));
+        let arguments = match (field.argument, field.by_id) {
+            (true, _) => "(x: Int = 3)",
+            (_, true) => "(id: ID!)",
+            _ => "",
+        };
+        let mut text = format!("{}{arguments}: {ty}", field.name);
+        if !federated {
+            return text;
+        }
+        if field.shareable && subgraph.is_some() {
+            text.push_str(" @shareable");
+        }
+        if let Some(requires) = &field.requires {
+            text.push_str(&format!(" @requires(fields: \"{requires}\")"));
+        }
+        if let Some(provides) = &field.provides {
+            text.push_str(&format!(" @provides(fields: \"{provides}\")"));
+        }
+        text
+    }
+
+    /// The interfaces that an entity implements in a subgraph, or anywhere.
+    fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
+        let known = |interface: &&Abstract| match subgraph {
+            Some(subgraph) => interface.known.get(&subgraph).is_some_and(|known| known.contains(&entity)),
+            None => interface.known.values().any(|known| known.contains(&entity)),
+        };
+        let names: Vec<&str> = self.interfaces.iter().filter(known).map(|interface| interface.name.as_str()).collect();
+        if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
+    }
+
+    fn common_line(&self, name: &str) -> String {
+        match COMMON.iter().find(|(common, ..)| *common == name) {
+            Some((_, inner, wrap)) => format!("{name}: {}", wrap.replace('@', &self.type_name(*inner))),
+            None => "id: ID!".into(),
+        }
+    }
+
+    /// The unsplit schema.
+    pub(crate) fn schema(&self) -> String {
+        let mut out = String::new();
+        let mut lines = |head: String, fields: Vec<String>| {
+            out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
+        };
+        lines("type Query".into(), self.roots.iter().map(|field| self.line(field, None, false)).collect());
+        let object_fields = |index: usize| {
+            let object = self.interface_object.iter().filter(move |object| object.interface == index);
+            object.flat_map(|object| &object.fields).map(|field| self.line(field, None, false))
+        };
+        let mut has_ref = false;
+        for (index, entity) in self.entities.iter().enumerate() {
+            let mut fields = vec!["id: ID!".to_owned()];
+            if entity.has_code {
+                fields.extend(["code: String!".to_owned(), "ref: Ref!".to_owned()]);
+                has_ref = true;
+            }
+            fields.extend(entity.fields.iter().map(|field| self.line(field, None, false)));
+            for (at, interface) in self.interfaces.iter().enumerate() {
+                if interface.members.contains(&index) {
+                    fields.extend(object_fields(at));
+                }
+            }
+            lines(format!("type {}{}", entity.name, self.implements(index, None)), fields);
+        }
+        for (index, value) in self.values.iter().enumerate() {
+            lines(format!("type V{index}"), value.iter().map(|field| self.line(field, None, false)).collect());
+        }
+        for (index, interface) in self.interfaces.iter().enumerate().filter(|(_, it)| !it.known.is_empty()) {
+            let names: BTreeSet<&String> = interface.fields.values().flatten().collect();
+            let own = names.into_iter().map(|name| self.common_line(name));
+            lines(format!("interface {}", interface.name), own.chain(object_fields(index)).collect());
+        }
+        if has_ref {
+            lines("type Ref".into(), vec!["n: Int!".into()]);
+        }
+        for union in self.unions.iter().filter(|union| !union.known.is_empty()) {
+            let members: BTreeSet<&str> =
+                union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
+            out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
+        }
+        let is_known = |color: &str| self.fragments().iter().any(|(_, text)| text.contains(color));
+        if is_known("enum Color") {
+            out.push_str("enum Color { RED GREEN BLUE }\n");
+        }
+        out
+    }
+
+    /// The fragments, by name.
+    pub(crate) fn fragments(&self) -> Vec<(String, String)> {
+        (0..self.subgraphs).map(|subgraph| (format!("s{subgraph}"), self.fragment(subgraph))).collect()
+    }
+
+    fn fragment(&self, subgraph: usize) -> String {
+        let mut out = String::new();
+        let mut lines = |head: String, fields: Vec<String>| {
+            if !fields.is_empty() {
+                out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
+            }
+        };
+        let owned = |fields: &[Field]| -> Vec<String> {
+            let owned = fields.iter().filter(|field| field.owners.contains(&subgraph));
+            owned.map(|field| self.line(field, Some(subgraph), true)).collect()
+        };
+        lines("type Query".into(), owned(&self.roots));
+        for (index, entity) in self.entities.iter().enumerate() {
+            let Some(view) = entity.views.get(&subgraph) else { continue };
+            let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
+            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\")")));
+            let key_field = |name: &str| view.keys.iter().any(|key| key.split(' ').any(|word| word == name));
+            let mut fields = Vec::new();
+            for (name, line) in [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")] {
+                if key_field(name) {
+                    fields.push(line.to_owned());
+                }
+            }
+            let own = owned(&entity.fields);
+            fields.extend(own);
+            fields.extend(view.external.values().cloned());
+            lines(head, fields);
+        }
+        for (index, value) in self.values.iter().enumerate() {
+            let mut fields = owned(value);
+            for name in self.required_values.get(&(index, subgraph)).into_iter().flatten() {
+                let field = &value[field_index(value, name)];
+                fields.push(format!("{} @external", self.line(field, None, false)));
+            }
+            lines(format!("type V{index}"), fields);
+        }
+        for (index, interface) in self.interfaces.iter().enumerate() {
+            let Some(names) = interface.fields.get(&subgraph) else { continue };
+            let object = self.interface_object.as_ref();
+            let is_keyed = object.is_some_and(|object| object.interface == index && object.owner == subgraph);
+            let key = if is_keyed { " @key(fields: \"id\")" } else { "" };
+            lines(
+                format!("interface {}{key}", interface.name),
+                names.iter().map(|name| self.common_line(name)).collect(),
+            );
+        }
+        if let Some(object) = self.interface_object.as_ref().filter(|object| object.subgraph == subgraph) {
+            let name = &self.interfaces[object.interface].name;
+            let mut fields = vec!["id: ID!".to_owned()];
+            fields.extend(owned(&object.fields));
+            fields.extend(object.external.iter().map(|name| format!("{} @external", self.common_line(name))));
+            lines(format!("type {name} @interfaceObject @key(fields: \"id\")"), fields);
+        }
+        for union in &self.unions {
+            let Some(known) = union.known.get(&subgraph) else { continue };
+            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
+            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
+        }
+        if out.contains("Ref!") {
+            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
+        }
+        if out.contains("Color") {
+            out.push_str("enum Color { RED GREEN BLUE }\n");
+        }
+        let directives = ["key", "shareable", "external", "requires", "provides", "interfaceObject"];
+        let used: Vec<String> = directives
+            .iter()
+            .filter(|name| out.contains(&format!("@{name}")))
+            .map(|name| format!("\"@{name}\""))
+            .collect();
+        let link = "https://specs.apollo.dev/federation/v2.9";
+        format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
+    }
+}
+
+fn field_index(fields: &[Field], name: &str) -> usize {
+    fields.iter().position(|field| field.name == name).expect("it has the field")
+}
