@@ -239,7 +239,8 @@ impl<'a, 's> Solver<'a, 's> {
         type ByType<'a> = IndexMap<Sym, Vec<&'a SelectionSet>>;
         let graph = self.draft.graph;
         let types = self.draft.pos(pos).types.clone();
-        let mut wanted: IndexMap<(Sym, Args), ByType<'a>> = IndexMap::default();
+        // An object is asked for per response key: what fails below one must not null what another one selects.
+        let mut wanted: IndexMap<(Sym, Args), IndexMap<Option<&'a Name>, ByType<'a>>> = IndexMap::default();
         for set in self.draft.pos(pos).client.clone() {
             for branch in &set.branches {
                 let objects: Vec<Sym> = branch.types.iter().filter_map(|name| graph.sym(name)).collect();
@@ -247,7 +248,9 @@ impl<'a, 's> Solver<'a, 's> {
                 for field in &branch.fields {
                     self.tick(1)?;
                     let Some(sym) = self.fetched_field(field) else { continue };
-                    let by_type = wanted.entry((sym, field.arguments.clone().into())).or_default();
+                    let response_key = field.selection.as_ref().map(|_| &field.response_key);
+                    let by_key = wanted.entry((sym, field.arguments.clone().into())).or_default();
+                    let by_type = by_key.entry(response_key).or_default();
                     for object in &objects {
                         by_type.entry(*object).or_default().extend(field.selection.as_ref());
                     }
@@ -255,7 +258,20 @@ impl<'a, 's> Solver<'a, 's> {
             }
         }
         let mut needs = Vec::new();
-        for ((field, args), by_type) in wanted {
+        let distinct = |by_key: IndexMap<_, ByType<'a>>| {
+            let mut distinct: Vec<ByType<'a>> = Vec::new();
+            for by_type in by_key.into_values() {
+                // What selects the same, fails the same.
+                if !distinct.contains(&by_type) {
+                    distinct.push(by_type);
+                }
+            }
+            distinct
+        };
+        let wanted = wanted
+            .into_iter()
+            .flat_map(|(field, by_key)| distinct(by_key).into_iter().map(move |by_type| (field.clone(), by_type)));
+        for ((field, args), by_type) in wanted.collect::<Vec<_>>() {
             // Types of which the same is wanted share a need, and with it a position.
             let mut groups: IndexMap<Vec<&'a SelectionSet>, Vec<Sym>> = IndexMap::default();
             for (object, sets) in by_type {
