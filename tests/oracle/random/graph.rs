@@ -419,7 +419,7 @@ impl Graph {
                 }
                 let at = *rng.pick(&leaves);
                 self.know(rng, other, by, false);
-                self.entities[other].fields[at].protected = true;
+                self.protect_entity(other);
                 let text = self.line(&self.entities[other].fields[at], None, false);
                 let name = self.entities[other].fields[at].name.clone();
                 let view = self.entities[other].views.get_mut(&by).expect("it is known");
@@ -460,6 +460,21 @@ impl Graph {
             self.values[value][at].protected = true;
             if let Inner::Value(below) = self.values[value][at].inner {
                 self.protect(below);
+            }
+        }
+    }
+
+    /// As `protect`, for an entity and what it cannot be without.
+    fn protect_entity(&mut self, entity: usize) {
+        for at in 0..self.entities[entity].fields.len() {
+            let field = &mut self.entities[entity].fields[at];
+            if std::mem::replace(&mut field.protected, true) {
+                continue;
+            }
+            match field.inner {
+                Inner::Entity(below) if field.wrap.contains('!') => self.protect_entity(below),
+                Inner::Value(below) => self.protect(below),
+                _ => {}
             }
         }
     }

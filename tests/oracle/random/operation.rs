@@ -81,13 +81,11 @@ impl Writer<'_> {
         let field = self.rng.pick(&fields).clone();
         let mut text = String::new();
         let mut arguments = String::new();
-        let mut by_id = String::new();
         if let Some(argument) = field.arguments.first() {
             if argument.name == "id" {
                 let instance = self.rng.below(5);
                 let id = format!("{}{instance}", field.ty.inner_named_type().to_lowercase());
                 arguments = format!("(id: \"{id}\")");
-                by_id = format!("_{id}");
             } else if self.rng.percent(70) {
                 arguments = match self.rng.below(3) {
                     0 => {
@@ -99,13 +97,7 @@ impl Writer<'_> {
                 };
             }
         }
-        // The planner asks a field once, whatever its aliases. If something below fails that only one of them selects, the null
-        // reaches the others too: so here an object has one alias throughout.
-        if !leaf(&field.ty) {
-            if !by_id.is_empty() || field.name.ends_with('0') {
-                text.push_str(&format!("o_{}{by_id}: ", field.name));
-            }
-        } else if self.rng.percent(if arguments.is_empty() { 12 } else { 70 }) {
+        if self.rng.percent(if arguments.is_empty() { 12 } else { 70 }) {
             self.aliases += 1;
             let alias = if self.rng.percent(80) {
                 format!("a{}", self.aliases)
