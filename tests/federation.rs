@@ -48,7 +48,8 @@ fn oracle() {
     for seed in first..first + graphs {
         match random::run(seed) {
             Ok(count) => operations += count,
-            Err((case, wrong)) => {
+            Err(failed_case) => {
+                let (case, wrong) = *failed_case;
                 let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle").join(&case.name);
                 let _ = fs::remove_dir_all(&folder);
                 case.write(&folder);

@@ -20,11 +20,17 @@ struct Writer<'a> {
 pub(crate) fn random(rng: &mut Rng, schema: &Schema) -> (String, Map<String, Value>) {
     let budget = rng.between(3, 40);
     let mut writer = Writer { rng, schema, budget, aliases: 0, fragments: Vec::new(), uses: [false; 3] };
-    let body = writer.selection("Query", 0);
+    let is_mutation = schema.get_object("Mutation").is_some() && writer.rng.percent(15);
+    let body = writer.selection(if is_mutation { "Mutation" } else { "Query" }, 0);
     let Writer { fragments, uses, .. } = writer;
     let declared = ["$yes: Boolean!", "$no: Boolean = false", "$x: Int"];
     let declared: Vec<&str> = declared.iter().zip(uses).filter(|(_, used)| *used).map(|(text, _)| *text).collect();
-    let head = if declared.is_empty() { String::new() } else { format!("query ({}) ", declared.join(", ")) };
+    let head = match (is_mutation, declared.join(", ")) {
+        (false, declared) if declared.is_empty() => String::new(),
+        (true, declared) if declared.is_empty() => "mutation ".into(),
+        (false, declared) => format!("query ({declared}) "),
+        (true, declared) => format!("mutation ({declared}) "),
+    };
     let mut variables = Map::new();
     if uses[0] {
         variables.insert("yes".into(), rng.percent(60).into());
@@ -140,7 +146,9 @@ impl Writer<'_> {
             .types
             .iter()
             .filter(|(name, ty)| {
-                !ty.is_built_in() && (ty.is_object() || ty.is_interface() || ty.is_union()) && *name != "Query"
+                !ty.is_built_in()
+                    && (ty.is_object() || ty.is_interface() || ty.is_union())
+                    && !["Query", "Mutation"].contains(&name.as_str())
             })
             .map(|(name, _)| name.to_string())
             .filter(|name| self.overlaps(type_name, name))
