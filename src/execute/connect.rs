@@ -234,12 +234,10 @@ pub(crate) struct Batched<'c> {
 /// How a part of the key is found in an answer.
 #[derive(Debug)]
 pub(crate) struct Match {
-    /// Its path in a mapped answer.
-    pub(crate) mapped: Vec<String>,
+    /// Its path in the key, and in a mapped answer.
+    pub(crate) path: Vec<String>,
     /// Its path in an element of the raw answer, where the mapping only picks.
     pub(crate) raw: Option<Vec<String>>,
-    /// Its path in the key.
-    pub(crate) key: Vec<String>,
 }
 
 /// What keys must have in common to be asked for in one call: the arguments that are no lists.
@@ -269,7 +267,7 @@ impl Batched<'_> {
             // What the arguments that are no lists gave counts as given in the answer.
             let mut given = self.bindings.iter().filter(|binding| !binding.from.is_list());
             !given.any(|binding| {
-                binding.from.paths().iter().any(|path| path.iter().map(Name::as_str).eq(part.key.iter()))
+                binding.from.paths().iter().any(|path| path.iter().map(Name::as_str).eq(part.path.iter()))
             })
         })
     }
@@ -333,13 +331,13 @@ impl Protocol for Batched<'_> {
             Text::Mapped(Value::Array(elements)) => {
                 for element in elements {
                     let element = mapped_entry(&element);
-                    keep(self.identity(&element[1..], |part| Some(&part.mapped))?, &|| element.clone());
+                    keep(self.identity(&element[1..], |part| Some(&part.path))?, &|| element.clone());
                 }
             }
             Text::Mapped(_) => return Err(not_a_list()),
         }
         let entry = |key: &Bytes| {
-            let identity = self.identity(key, |part| Some(&part.key))?;
+            let identity = self.identity(key, |part| Some(&part.path))?;
             let data = identity.and_then(|identity| found.get(&identity).cloned());
             Ok(Entry { data: data.unwrap_or_else(|| Bytes::from_static(b"null")), notes: Vec::new() })
         };

@@ -12,10 +12,11 @@ use super::errors::{Code, Failure, FailureId, LoadId};
 use super::graphql::{self, Note, PathSegment, ServiceError};
 use super::json::{self, Fault};
 use super::layout::NodeId;
-use super::prepared::PreparedConnector;
+use super::prepared::{PreparedConnector, Reading};
 use super::read::{AnswerReader, Mode, Unread};
-use super::run::{Gathered, Loaded, State, What};
+use super::run::{Gathered, Loaded, State, Wanted, What};
 use super::slots::Slot;
+use crate::connect::Pick;
 use crate::planner::plan::{Call, ShapeId, SlotId};
 
 impl State<'_> {
@@ -44,21 +45,21 @@ impl State<'_> {
             }
             (What::RootEntry(load, entry), Call::ConnectRoot { .. }) => {
                 let root = match entry {
-                    Ok(entry) => self.connected(load, &entry, prepared.connector.as_ref(), b""),
+                    Ok(entry) => self.connected(load, &entry, prepared.connector.as_ref(), 0, b""),
                     Err(error) if connect::is_skipped(&error) => Slot::Null,
                     Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
                 };
                 self.roots[loaded.fetch.0 as usize] = root;
             }
             (What::Entities(gathered, results), Call::Entities { inputs, .. }) => {
-                self.link(&gathered, results, |state, load, entry, key| {
-                    let shape = inputs[gathered.inputs[key]].shape;
-                    state.entity(load, entry, NodeId(shape.0))
+                self.link(&gathered, &results, |state, load, entry, wanted| {
+                    state.entity(load, entry, NodeId(inputs[wanted.input].shape.0))
                 });
             }
             (What::Entities(gathered, results), _) => {
-                self.link(&gathered, results, |state, load, entry, key| {
-                    state.connected(load, entry, prepared.connector.as_ref(), &gathered.keys[key])
+                self.link(&gathered, &results, |state, load, entry, wanted| {
+                    let key = &gathered.keys[wanted.key];
+                    state.connected(load, entry, prepared.connector.as_ref(), wanted.input, key)
                 });
             }
             // Each call loads what it is; nothing else can arrive.
@@ -204,21 +205,21 @@ impl State<'_> {
     fn link(
         &mut self,
         gathered: &Gathered,
-        results: Vec<Result<Entry, LoadError>>,
-        read: impl Fn(&mut Self, LoadId, &Entry, usize) -> Slot,
+        results: &[Result<Entry, LoadError>],
+        read: impl Fn(&mut Self, LoadId, &Entry, Wanted) -> Slot,
     ) {
-        let mut last_error: Option<(LoadError, LoadId, FailureId)> = None;
-        let mut values = Vec::with_capacity(results.len());
-        for (key, (result, input)) in results.into_iter().zip(&gathered.inputs).enumerate() {
-            let load = gathered.loads[*input];
-            let value = match result {
-                Ok(entry) => read(self, load, &entry, key),
-                Err(error) if connect::is_skipped(&error) => Slot::Null,
+        let mut last_error: Option<(&LoadError, LoadId, FailureId)> = None;
+        let mut values = Vec::with_capacity(gathered.wanted.len());
+        for wanted in &gathered.wanted {
+            let load = gathered.loads[wanted.input];
+            let value = match &results[wanted.key] {
+                Ok(entry) => read(self, load, entry, *wanted),
+                Err(error) if connect::is_skipped(error) => Slot::Null,
                 Err(error) => {
                     // The keys of a failed call have one failure.
-                    let failure = match &last_error {
-                        Some((last, of, failure)) if *last == error && *of == load => *failure,
-                        _ => self.arena.failures.add_load_error(load, &error),
+                    let failure = match last_error {
+                        Some((last, of, failure)) if last == error && of == load => failure,
+                        _ => self.arena.failures.add_load_error(load, error),
                     };
                     last_error = Some((error, load, failure));
                     Slot::Failed(failure)
@@ -227,27 +228,34 @@ impl State<'_> {
             values.push(value);
         }
         for target in &gathered.targets {
-            self.arena.set(target.slot, values.get(target.key).copied().unwrap_or(Slot::Null));
+            self.arena.set(target.slot, values.get(target.wanted).copied().unwrap_or(Slot::Null));
         }
     }
 
     /// Reads what a connector gave: a record with its field, or an entity.
-    fn connected(&mut self, load: LoadId, entry: &Entry, of: Option<&PreparedConnector>, key: &[u8]) -> Slot {
-        let Some(of) = of else { return Slot::Null };
+    fn connected(
+        &mut self,
+        load: LoadId,
+        entry: &Entry,
+        of: Option<&PreparedConnector>,
+        input: usize,
+        key: &[u8],
+    ) -> Slot {
+        let Some((of, reading)) = of.and_then(|of| Some((of, of.readings.get(input)?))) else { return Slot::Null };
         if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
             return Slot::Failed(self.service_failure(load, error));
         }
         let read = match entry.data.split_first() {
             Some((&connect::MAPPED, _)) => {
-                self.read_connected(load, &entry.data.slice(1..), of, of.mapped, Mode::Shape)
+                self.read_connected(load, &entry.data.slice(1..), reading, reading.mapped, Mode::Shape)
             }
-            _ => self.read_picked(load, &entry.data, of),
+            _ => self.read_picked(load, &entry.data, of.pick.as_ref(), reading),
         };
         let value = read.unwrap_or_else(|unread| {
             Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &message(unread)))
         });
         if let Slot::Object(base) = value {
-            for (way, path) in &of.given {
+            for (way, path) in &reading.given {
                 self.fill(base, way, path, key);
             }
         }
@@ -255,34 +263,40 @@ impl State<'_> {
     }
 
     /// Reads a raw answer along its pick; where it does not stand as the pick would have it, the pick is evaluated.
-    fn read_picked(&mut self, load: LoadId, text: &Bytes, of: &PreparedConnector) -> Result<Slot, Unread> {
+    fn read_picked(
+        &mut self,
+        load: LoadId,
+        text: &Bytes,
+        pick: Option<&Pick>,
+        reading: &Reading,
+    ) -> Result<Slot, Unread> {
         if text[..] == b"null"[..] {
-            return self.read_connected(load, text, of, of.mapped, Mode::Shape);
+            return self.read_connected(load, text, reading, reading.mapped, Mode::Shape);
         }
-        if let Some(raw) = of.raw {
-            match self.read_connected(load, text, of, raw, Mode::Pick) {
+        if let Some(raw) = reading.raw {
+            match self.read_connected(load, text, reading, raw, Mode::Pick) {
                 Err(Unread::NotPicked) => {}
                 read => return read,
             }
         }
         let value = serde_json::from_slice(text).map_err(|_| Fault::Syntax)?;
-        let picked = of.pick.as_ref().and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
+        let picked = pick.and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
         let mapped = serde_json::to_vec(&picked).map_err(|_| Fault::Syntax)?.into();
-        self.read_connected(load, &mapped, of, of.mapped, Mode::Shape)
+        self.read_connected(load, &mapped, reading, reading.mapped, Mode::Shape)
     }
 
     fn read_connected(
         &mut self,
         load: LoadId,
         text: &Bytes,
-        of: &PreparedConnector,
+        reading: &Reading,
         node: NodeId,
         mode: Mode,
     ) -> Result<Slot, Unread> {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
         let reader = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, mode);
-        let read = reader.map_err(Unread::from).and_then(|reader| match of.only_field {
+        let read = reader.map_err(Unread::from).and_then(|reader| match reading.only_field {
             Some(shape) => reader.only_field(shape, node),
             None => reader.object(node),
         });

@@ -13,10 +13,10 @@ use super::layout::{Layout, NodeId};
 use crate::connect::{Connector, Pick};
 use crate::planner::Plan;
 use crate::planner::plan::{
-    Call, Fetch, FetchId, KeyMatch, ObjectProjection, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId,
+    Call, EntityInput, Fetch, FetchId, ObjectProjection, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId,
 };
 use crate::supergraph::field_set::FieldSetItem;
-use crate::supergraph::{ConnectorId, FieldSet, Subgraph, SubgraphId, Supergraph};
+use crate::supergraph::{ConnectorId, FieldSet, Subgraph, Supergraph};
 
 /// A plan, ready to run.
 #[derive(Debug)]
@@ -42,18 +42,25 @@ pub(crate) struct PreparedFetch {
 /// What is derived of a fetch through a connector.
 #[derive(Debug)]
 pub(crate) struct PreparedConnector {
-    /// Reads the objects of a mapped answer.
-    pub(crate) mapped: NodeId,
-    /// Reads the objects of a raw answer, where the mapping only picks.
-    pub(crate) raw: Option<NodeId>,
     /// What the mapping picks of an element, where that is all that it does.
     pub(crate) pick: Option<Pick>,
-    /// The answer is the value of the only field of this shape; otherwise it is an entity.
-    pub(crate) only_field: Option<ShapeId>,
     /// The field is declared as a list.
     pub(crate) is_list: bool,
     /// How entities of a batch are told apart.
     pub(crate) matches: Vec<Match>,
+    /// By input; one for a root field.
+    pub(crate) readings: Vec<Reading>,
+}
+
+/// How what a connector answers is read for one input.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// Reads the objects of a mapped answer.
+    pub(crate) mapped: NodeId,
+    /// Reads the objects of a raw answer, where the mapping only picks.
+    pub(crate) raw: Option<NodeId>,
+    /// The answer is the value of the only field of this shape; otherwise it is an entity.
+    pub(crate) only_field: Option<ShapeId>,
     /// Parts of the key that an answer may leave out: where they belong, and their path in the key.
     pub(crate) given: Vec<(Vec<SlotId>, Vec<String>)>,
 }
@@ -116,14 +123,22 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
             None
         }
         Call::ConnectRoot { connector, shape, .. } => {
-            Some(prepare_field(shapes, layout, supergraph, fetch.subgraph, *connector, *shape))
-        }
-        Call::ConnectField { connector, input, .. } => {
-            Some(prepare_field(shapes, layout, supergraph, fetch.subgraph, *connector, input.shape))
-        }
-        Call::ConnectLookup { connector, matched_by, input, .. } => {
             let connector = connector_of(subgraph, *connector);
-            Some(prepare_lookup(shapes, layout, subgraph, connector, matched_by, input.shape))
+            Some(prepare_connector(subgraph, connector, &[], [*shape], |shape| {
+                read_field(shapes, layout, subgraph, connector, shape)
+            }))
+        }
+        Call::ConnectField { connector, inputs, .. } => {
+            let connector = connector_of(subgraph, *connector);
+            Some(prepare_connector(subgraph, connector, &[], inputs.iter().map(shape_of), |shape| {
+                read_field(shapes, layout, subgraph, connector, shape)
+            }))
+        }
+        Call::ConnectLookup { connector, matched_by, inputs, .. } => {
+            let connector = connector_of(subgraph, *connector);
+            Some(prepare_connector(subgraph, connector, matched_by, inputs.iter().map(shape_of), |shape| {
+                read_lookup(shapes, layout, subgraph, connector, matched_by, shape)
+            }))
         }
     };
     if let Call::ConnectRoot { connector, .. }
@@ -145,17 +160,39 @@ pub(crate) fn connector_of(subgraph: &Subgraph, id: ConnectorId) -> &Connector {
     &subgraph.connectors[id.0 as usize]
 }
 
-/// A connector whose answer is the value of a field.
-fn prepare_field(
+fn shape_of(input: &EntityInput) -> ShapeId {
+    input.shape
+}
+
+fn prepare_connector(
+    subgraph: &Subgraph,
+    connector: &Connector,
+    matched_by: &[Vec<Name>],
+    shapes: impl IntoIterator<Item = ShapeId>,
+    reading: impl FnMut(ShapeId) -> Reading,
+) -> PreparedConnector {
+    let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok();
+    let pick = connector.selection.as_pick();
+    let matches = matched_by.iter().map(|path| {
+        let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+        Match { raw: Match::raw_path(pick, &path), path }
+    });
+    PreparedConnector {
+        pick: element_pick(connector),
+        is_list: field.is_some_and(|field| field.ty.is_list()),
+        matches: matches.collect(),
+        readings: shapes.into_iter().map(reading).collect(),
+    }
+}
+
+/// The answer is the value of a field.
+fn read_field(
     shapes: &[Shape],
     layout: &mut Layout,
-    supergraph: &Supergraph,
-    subgraph: SubgraphId,
-    connector: ConnectorId,
+    subgraph: &Subgraph,
+    connector: &Connector,
     shape: ShapeId,
-) -> PreparedConnector {
-    let subgraph = supergraph.subgraph(subgraph);
-    let connector = connector_of(subgraph, connector);
+) -> Reading {
     let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok();
     let inner = shapes[shape.0 as usize].fields.first().and_then(|field| match field.value {
         ShapeValue::Object(inner) => Some(inner),
@@ -173,52 +210,33 @@ fn prepare_field(
             Some(fields) => layout.add_pick(shapes, inner, fields),
         },
     };
-    PreparedConnector {
-        mapped: inner.map_or(NodeId(u32::MAX), |inner| NodeId(inner.0)),
-        raw,
-        pick: element_pick(connector),
-        only_field: Some(shape),
-        is_list: field.is_some_and(|field| field.ty.is_list()),
-        matches: Vec::new(),
-        given: Vec::new(),
-    }
+    let mapped = inner.map_or(NodeId(u32::MAX), |inner| NodeId(inner.0));
+    Reading { mapped, raw, only_field: Some(shape), given: Vec::new() }
 }
 
-/// A connector whose answer is an entity, or a list of them.
-fn prepare_lookup(
+/// The answer is an entity, or a list of them.
+fn read_lookup(
     shapes: &[Shape],
     layout: &mut Layout,
     subgraph: &Subgraph,
     connector: &Connector,
-    matched_by: &[KeyMatch],
+    matched_by: &[Vec<Name>],
     shape: ShapeId,
-) -> PreparedConnector {
+) -> Reading {
     let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok();
     if let Some(field) = field {
         // A lookup's own entities are matched by key; parts of it may be missing in the answer.
         set_keys(shapes, layout, subgraph, shape, field.ty.inner_named_type(), Of::InnerOnly);
     }
-    let pick = connector.selection.as_pick();
-    let raw = pick.and_then(|pick| match &pick.fields {
+    let raw = connector.selection.as_pick().and_then(|pick| match &pick.fields {
         None => Some(NodeId(shape.0)),
         Some(fields) => layout.add_pick(shapes, shape, fields),
     });
-    let matches = matched_by.iter().map(|part| {
-        let mapped = names(shapes, shape, &part.answer);
-        let raw = Match::raw_path(pick, &mapped);
-        Match { mapped, raw, key: part.key.iter().map(ToString::to_string).collect() }
+    let given = matched_by.iter().filter_map(|path| {
+        let way = way(shapes, shape, path)?;
+        Some((way, path.iter().map(ToString::to_string).collect()))
     });
-    let matches: Vec<Match> = matches.collect();
-    let given = matched_by.iter().zip(&matches).map(|(part, found)| (part.answer.clone(), found.key.clone())).collect();
-    PreparedConnector {
-        mapped: NodeId(shape.0),
-        raw,
-        pick: element_pick(connector),
-        only_field: None,
-        is_list: field.is_some_and(|field| field.ty.is_list()),
-        matches,
-        given,
-    }
+    Reading { mapped: NodeId(shape.0), raw, only_field: None, given: given.collect() }
 }
 
 /// A mapping's pick of what stands at the end of its path.
@@ -226,20 +244,19 @@ fn element_pick(connector: &Connector) -> Option<Pick> {
     connector.selection.as_pick().map(|pick| Pick { path: Vec::new(), fields: pick.fields.clone() })
 }
 
-/// The members that lead to a slot.
-fn names(shapes: &[Shape], shape: ShapeId, way: &[SlotId]) -> Vec<String> {
+/// The slots that a path of members leads through; `None` where not all of them are asked for.
+fn way(shapes: &[Shape], shape: ShapeId, path: &[Name]) -> Option<Vec<SlotId>> {
     let mut shape = Some(shape);
-    let mut names = Vec::with_capacity(way.len());
-    for slot in way {
-        let fields = shape.map_or(&[][..], |shape| &shapes[shape.0 as usize].fields);
-        let Some(field) = fields.iter().find(|field| field.slot == *slot) else { break };
-        names.push(field.key.to_string());
+    let mut way = Vec::with_capacity(path.len());
+    for name in path {
+        let field = shapes[shape?.0 as usize].fields.iter().find(|field| field.key == *name)?;
+        way.push(field.slot);
         shape = match field.value {
             ShapeValue::Object(inner) => Some(inner),
             ShapeValue::Leaf(_) => None,
         };
     }
-    names
+    Some(way)
 }
 
 /// Whether an object's own keys count, or only those of the objects in it.

@@ -96,17 +96,24 @@ pub(super) enum What {
 /// The keys of an entity fetch, each once, and where their entities are linked.
 pub(super) struct Gathered {
     pub(super) keys: Vec<Bytes>,
-    /// The input of each key.
-    pub(super) inputs: Vec<usize>,
+    /// Each once.
+    pub(super) wanted: Vec<Wanted>,
     pub(super) targets: Vec<Target>,
     /// By input.
     pub(super) loads: Vec<LoadId>,
 }
 
-/// A link slot, and the key of what belongs there.
+/// An entity as one input wants it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    pub(super) key: usize,
+    pub(super) input: usize,
+}
+
+/// A link slot, and which of those wanted belongs there.
 pub(super) struct Target {
     pub(super) slot: u32,
-    pub(super) key: usize,
+    pub(super) wanted: usize,
 }
 
 pub(super) struct State<'r> {
@@ -136,14 +143,14 @@ impl<'r> State<'r> {
                 let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
                 Some(self.start_connect_root(id, fetch, prepared, connected, arguments))
             }
-            Call::ConnectField { connector, arguments, required, input } => {
+            Call::ConnectField { connector, arguments, required, inputs } => {
                 let connected = running.connected(fetch, subgraph, *connector);
                 let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
-                self.start_connect_field(id, fetch, prepared, connected, arguments, required, input)
+                self.start_connect_field(id, fetch, prepared, connected, arguments, required, inputs)
             }
-            Call::ConnectLookup { connector, bindings, input, .. } => {
+            Call::ConnectLookup { connector, bindings, inputs, .. } => {
                 let connected = running.connected(fetch, subgraph, *connector);
-                self.start_connect_lookup(id, fetch, prepared, connected, bindings, input)
+                self.start_connect_lookup(id, fetch, prepared, connected, bindings, inputs)
             }
         }
     }
@@ -254,10 +261,10 @@ impl<'r> State<'r> {
         connected: Connected<'r>,
         arguments: Map<String, Value>,
         required: &'r [RequiredArgument],
-        input: &'r EntityInput,
+        inputs: &'r [EntityInput],
     ) -> Option<Load<'r>> {
         let running = self.running;
-        let gathered = self.gather(connected.service, std::slice::from_ref(input), |_, _| {})?;
+        let gathered = self.gather(connected.service, inputs, |_, _| {})?;
         let given = serde_json::to_vec(&arguments).unwrap_or_default();
         let reuse = running.reuse_connected(fetch, prepared, &connected, &given);
         let is_missing_null = prepared.connector.as_ref().is_some_and(|connector| !connector.is_list);
@@ -278,10 +285,10 @@ impl<'r> State<'r> {
         prepared: &'r PreparedFetch,
         connected: Connected<'r>,
         bindings: &'r [LookupArgument],
-        input: &'r EntityInput,
+        inputs: &'r [EntityInput],
     ) -> Option<Load<'r>> {
         let running = self.running;
-        let gathered = self.gather(connected.service, std::slice::from_ref(input), |_, _| {})?;
+        let gathered = self.gather(connected.service, inputs, |_, _| {})?;
         let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
         let matches = prepared.connector.as_ref().map_or(&[][..], |connector| &connector.matches);
         let is_batch = bindings.iter().any(|binding| binding.from.is_list());
@@ -330,11 +337,12 @@ impl<'r> State<'r> {
     ) -> Option<Gathered> {
         let mut gathered = Gathered {
             keys: Vec::new(),
-            inputs: Vec::new(),
+            wanted: Vec::new(),
             targets: Vec::new(),
             loads: Vec::with_capacity(inputs.len()),
         };
         let mut known: HashMap<Bytes, usize> = HashMap::new();
+        let mut known_wanted: HashMap<Wanted, usize> = HashMap::new();
         let mut key = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
             gathered.loads.push(self.arena.failures.load(service, input.position));
@@ -352,12 +360,16 @@ impl<'r> State<'r> {
                             None => {
                                 let key = Bytes::copy_from_slice(&key);
                                 gathered.keys.push(key.clone());
-                                gathered.inputs.push(number);
                                 known.insert(key, gathered.keys.len() - 1);
                                 gathered.keys.len() - 1
                             }
                         };
-                        gathered.targets.push(Target { slot, key: index });
+                        let wanted = Wanted { key: index, input: number };
+                        let index = *known_wanted.entry(wanted).or_insert_with(|| {
+                            gathered.wanted.push(wanted);
+                            gathered.wanted.len() - 1
+                        });
+                        gathered.targets.push(Target { slot, wanted: index });
                     }
                     Err(NotSent::OtherType) => {}
                     Err(NotSent::NullKey) => decided.push((slot, Slot::Null)),

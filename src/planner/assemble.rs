@@ -11,10 +11,9 @@ use super::emit::{self, TooLong, fixed_typename};
 use super::graph::{ResolverMode, Sym};
 use super::merge::Group;
 use super::plan::{
-    Call, EntityInput, Fetch, FetchId, KeyMatch, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
-    PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
-    RepresentationBranch, RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId,
-    TypenameSource,
+    Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position, PositionId,
+    ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation, RepresentationBranch,
+    RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId, TypenameSource,
 };
 use super::policy;
 use crate::connect::TemplatePart;
@@ -58,9 +57,9 @@ pub(super) fn plan(draft: &mut Draft<'_>, operation: &Operation, groups: &[Group
 /// The answers of a batch are matched to keys by key, so the key must be read from them.
 fn add_keys_to_match(draft: &mut Draft<'_>, id: JobId) {
     let job = draft.job(id);
-    let JobKind::ConnectLookup { connector, key, resolver } = job.kind.clone() else { return };
+    let JobKind::ConnectLookup { key, resolver, .. } = job.kind.clone() else { return };
     let (subgraph, ctx) = (job.subgraph, job.ctx);
-    if !is_batch(draft, subgraph, resolver, connector) {
+    if !is_batch(draft, subgraph, resolver) {
         return;
     }
     if let Some(sel) = draft.ctx(ctx).sel {
@@ -69,7 +68,8 @@ fn add_keys_to_match(draft: &mut Draft<'_>, id: JobId) {
     }
 }
 
-fn is_batch(draft: &Draft<'_>, subgraph: SubgraphId, resolver: u32, _connector: ConnectorId) -> bool {
+/// Whether a lookup is asked for many entities at once.
+pub(super) fn is_batch(draft: &Draft<'_>, subgraph: SubgraphId, resolver: u32) -> bool {
     match draft.supergraph.subgraph(subgraph).resolvers.get(resolver as usize).map(|resolver| &resolver.via) {
         Some(ResolverVia::Lookup { arguments, .. }) => arguments.iter().any(|argument| argument.from.is_list()),
         _ => false,
@@ -230,6 +230,8 @@ impl<'a> Assembler<'_, 'a> {
         let draft = self.draft;
         let first = draft.job(group.jobs[0]);
         let sel = |job: JobId| draft.ctx(draft.job(job).ctx).sel.unwrap_or(SelId(0));
+        let connected_inputs =
+            || group.jobs.iter().map(|job| self.input(*job, ShapeId(sel(*job).0), String::new())).collect();
         let call = match &first.kind {
             JobKind::Root => {
                 let (operation, _) = emit::operation(draft, self.operation, &group.jobs)?;
@@ -253,11 +255,10 @@ impl<'a> Assembler<'_, 'a> {
                     _ => Vec::new(),
                 };
                 let mut matched_by = Vec::new();
-                if is_batch(draft, first.subgraph, *resolver, *connector) {
-                    self.matches(sel(group.jobs[0]), key, &mut Vec::new(), &mut Vec::new(), &mut matched_by);
+                if is_batch(draft, first.subgraph, *resolver) {
+                    key_paths(key, &mut Vec::new(), &mut matched_by);
                 }
-                let input = self.input(group.jobs[0], ShapeId(sel(group.jobs[0]).0), String::new());
-                Call::ConnectLookup { connector: *connector, bindings, matched_by, input }
+                Call::ConnectLookup { connector: *connector, bindings, matched_by, inputs: connected_inputs() }
             }
             JobKind::ConnectField { connector, need } => {
                 let required = self.connector_facts(first.subgraph, *connector);
@@ -266,7 +267,7 @@ impl<'a> Assembler<'_, 'a> {
                     connector: *connector,
                     arguments: self.arguments(first.subgraph, *connector, *need),
                     required,
-                    input: self.input(group.jobs[0], ShapeId(sel(group.jobs[0]).0), String::new()),
+                    inputs: connected_inputs(),
                 }
             }
         };
@@ -331,30 +332,6 @@ impl<'a> Assembler<'_, 'a> {
             }
         }
         arguments
-    }
-
-    fn matches(
-        &self,
-        sel: SelId,
-        fields: &FieldSet,
-        slots: &mut Vec<SlotId>,
-        path: &mut Vec<Name>,
-        into: &mut Vec<KeyMatch>,
-    ) {
-        for item in &fields.items {
-            let FieldSetItem::Field { name, selection, .. } = item else { continue };
-            let Some(field) = self.draft.graph.sym(name) else { continue };
-            let entries = &self.draft.sel(sel).entries;
-            let Some(index) = entries.iter().position(|entry| entry.field == field) else { continue };
-            slots.push(SlotId(index as u32));
-            path.push(name.clone());
-            match entries[index].sub {
-                Some(sub) => self.matches(sub, selection, slots, path, into),
-                None => into.push(KeyMatch { answer: slots.clone(), key: path.clone() }),
-            }
-            slots.pop();
-            path.pop();
-        }
     }
 
     fn input(&self, id: JobId, shape: ShapeId, variable: String) -> EntityInput {
@@ -534,14 +511,14 @@ impl<'a> Assembler<'_, 'a> {
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.
     fn needs_for(&self, pos: PosId, field: &Field, object: Sym) -> Vec<NeedId> {
         let Some(sym) = self.draft.graph.sym(&field.name) else { return Vec::new() };
-        let needs = self.draft.needs_of(pos, sym, &field.arguments);
+        let mut needs = self.draft.all_needs_of(pos, sym, &field.arguments);
         if pos == PosId(0) && self.operation.kind == OperationType::Mutation {
             // Equal root fields of a mutation are needs of their own, in the client's order.
             let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
             let before = fields
                 .take_while(|other| !std::ptr::eq(*other, field))
                 .filter(|other| other.name == field.name && other.arguments == field.arguments);
-            return needs.into_iter().skip(before.count()).take(1).collect();
+            return needs.nth(before.count()).into_iter().collect();
         }
         let answers = |id: &NeedId| {
             let need = self.draft.need(*id);
@@ -549,7 +526,7 @@ impl<'a> Assembler<'_, 'a> {
                 |set: &SelectionSet| need.client.iter().any(|client| std::ptr::eq(*client, set) || *client == set);
             need.types.contains(&object) && field.selection.as_ref().is_none_or(is_same)
         };
-        needs.into_iter().filter(answers).collect()
+        needs.filter(answers).collect()
     }
 
     fn field(&self, pos: PosId, field: &Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {
@@ -601,6 +578,19 @@ impl<'a> Assembler<'_, 'a> {
         let subgraph = draft.job(draft.ctx(ctx).job).subgraph;
         let field = draft.graph.name(draft.need(need).field);
         policy::field_facts(draft.supergraph, subgraph, type_name, field)?.policy.fallback.clone()
+    }
+}
+
+/// The paths of a key's leaves.
+fn key_paths(fields: &FieldSet, path: &mut Vec<Name>, into: &mut Vec<Vec<Name>>) {
+    for item in &fields.items {
+        let FieldSetItem::Field { name, selection, .. } = item else { continue };
+        path.push(name.clone());
+        match selection.is_empty() {
+            true => into.push(path.clone()),
+            false => key_paths(selection, path, into),
+        }
+        path.pop();
     }
 }
 

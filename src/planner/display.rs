@@ -65,22 +65,26 @@ impl Plan {
                 write_arguments(f, arguments)?;
                 self.write_shape(f, *shape)
             }
-            Call::ConnectLookup { bindings, input, .. } => {
-                self.write_input(f, input, false)?;
+            Call::ConnectLookup { bindings, inputs, .. } => {
+                self.write_inputs(f, inputs)?;
                 for binding in bindings {
                     writeln!(f, "   {}: {}", binding.name, bound(&binding.from))?;
                 }
-                self.write_shape(f, input.shape)
+                self.write_shapes(f, inputs)
             }
-            Call::ConnectField { arguments, required, input, .. } => {
-                self.write_input(f, input, false)?;
+            Call::ConnectField { arguments, required, inputs, .. } => {
+                self.write_inputs(f, inputs)?;
                 write_arguments(f, arguments)?;
                 for argument in required {
                     writeln!(f, "   {}: {}", argument.name, bound(&argument.from))?;
                 }
-                self.write_shape(f, input.shape)
+                self.write_shapes(f, inputs)
             }
         }
+    }
+
+    fn write_inputs(&self, f: &mut Formatter<'_>, inputs: &[EntityInput]) -> fmt::Result {
+        inputs.iter().try_for_each(|input| self.write_input(f, input, false))
     }
 
     /// `for currentProfile.allVideosRated.@: { __typename: "Video" id }`.
@@ -116,6 +120,24 @@ impl Plan {
         let mut text = String::new();
         self.shape_text(&mut text, shape)?;
         writeln!(f, "   gives {text}")
+    }
+
+    /// What is read at each position; once where it is the same at all of them.
+    fn write_shapes(&self, f: &mut Formatter<'_>, inputs: &[EntityInput]) -> fmt::Result {
+        let mut texts = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let mut text = String::new();
+            self.shape_text(&mut text, input.shape)?;
+            texts.push(text);
+        }
+        let is_same = texts.windows(2).all(|pair| pair[0] == pair[1]);
+        match texts.first() {
+            Some(text) if is_same => writeln!(f, "   gives {text}"),
+            _ => inputs
+                .iter()
+                .zip(&texts)
+                .try_for_each(|(input, text)| writeln!(f, "   gives {text} for {}", self.path(input.position))),
+        }
     }
 
     fn shape_text(&self, out: &mut String, shape: ShapeId) -> fmt::Result {

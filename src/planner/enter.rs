@@ -163,7 +163,7 @@ impl Solver<'_, '_> {
                     ResolverMode::Concrete => Static::Entities(entered),
                     _ => Static::Node(resolver.target),
                 };
-                let call = entity_call(resolver, hash(("pos", pos)));
+                let call = entity_call(resolver);
                 let timeout = policy::entity_timeout(
                     self.draft.supergraph,
                     resolver.subgraph,

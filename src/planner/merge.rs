@@ -1,9 +1,12 @@
 //! Jobs → calls: what depends on what, and what travels together.
 //!
 //! Entity fetches to the same subgraph of which none needs the other become one call, even if one of them could have left
-//! earlier: a call saved is worth more than a step (see [`super::cost`]). In a mutation, a root field
-//! comes after everything that hangs below the one before it.
+//! earlier: a call saved is worth more than a step (see [`super::cost`]). So do lookups through the same connector that
+//! take many keys. A connector that is called once per key saves only the keys that two places have in common: those places
+//! travel together where nothing waits for it. In a mutation, a root field comes after everything that hangs below the
+//! one before it.
 
+use super::assemble::is_batch;
 use super::cost;
 use super::draft::{CtxId, Draft, JobId, JobKind};
 use super::graph::ResolverMode;
@@ -66,12 +69,41 @@ fn needs(draft: &Draft<'_>, id: JobId, used: &[JobId]) -> Vec<JobId> {
     jobs
 }
 
-/// Whether two jobs can be one call, if neither needs the other.
-fn can_travel(draft: &Draft<'_>, a: JobId, b: JobId) -> bool {
+/// How jobs can travel together, if none needs another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Together {
+    Never,
+    /// Where they can leave at the same step.
+    AtOneStep,
+    /// Even if one has to wait for it.
+    Always,
+}
+
+fn can_travel(draft: &Draft<'_>, a: JobId, b: JobId) -> Together {
     let (a, b) = (draft.job(a), draft.job(b));
-    a.subgraph == b.subgraph
-        && a.timeout_ms == b.timeout_ms
-        && matches!((&a.kind, &b.kind), (JobKind::Entities { .. }, JobKind::Entities { .. }))
+    if a.subgraph != b.subgraph || a.timeout_ms != b.timeout_ms {
+        return Together::Never;
+    }
+    match (&a.kind, &b.kind) {
+        (JobKind::Entities { .. }, JobKind::Entities { .. }) => Together::Always,
+        (JobKind::ConnectLookup { resolver, .. }, JobKind::ConnectLookup { .. }) if a.kind == b.kind => {
+            match is_batch(draft, a.subgraph, *resolver) {
+                true => Together::Always,
+                false => Together::AtOneStep,
+            }
+        }
+        (
+            JobKind::ConnectField { connector, need },
+            JobKind::ConnectField { connector: other_connector, need: other_need },
+        ) => {
+            let (need, other_need) = (draft.need(*need), draft.need(*other_need));
+            match connector == other_connector && need.field == other_need.field && need.args == other_need.args {
+                true => Together::AtOneStep,
+                false => Together::Never,
+            }
+        }
+        _ => Together::Never,
+    }
 }
 
 fn merge(draft: &Draft<'_>, used: &[JobId], after: &[Vec<usize>], groups: &mut Vec<Vec<usize>>) {
@@ -80,8 +112,12 @@ fn merge(draft: &Draft<'_>, used: &[JobId], after: &[Vec<usize>], groups: &mut V
     while index < groups.len() {
         let mut other = index + 1;
         while other < groups.len() {
-            let together = can_travel(draft, used[groups[index][0]], used[groups[other][0]]);
-            if together && !is_before(after, groups, index, other) && !is_before(after, groups, other, index) {
+            let is_together = match can_travel(draft, used[groups[index][0]], used[groups[other][0]]) {
+                Together::Never => false,
+                Together::AtOneStep => levels(after, groups)[index] == levels(after, groups)[other],
+                Together::Always => true,
+            };
+            if is_together && !is_before(after, groups, index, other) && !is_before(after, groups, other, index) {
                 let mut merged = groups.clone();
                 let moved = merged.remove(other);
                 merged[index].extend(moved);

@@ -203,20 +203,21 @@ pub enum Call {
         /// A shape with the one field.
         shape: ShapeId,
     },
-    /// A connector on a lookup field: loads the entities of a position by key.
+    /// A connector on a lookup field: loads entities by key, those of all inputs together. A key that several inputs have is
+    /// asked for once, and its answer is read along the shape of each.
     ConnectLookup {
         /// In the fetch's subgraph.
         connector: ConnectorId,
         /// How the lookup's arguments are bound from the key.
         bindings: Vec<LookupArgument>,
-        /// The key's fields as they stand in a mapped answer, to match answers to keys: (path in the answer, path in the
-        /// key). Empty for a lookup that answers a single entity.
-        matched_by: Vec<KeyMatch>,
-        /// Whose entities are asked for. The representation is the key.
-        input: EntityInput,
+        /// Paths of the key's fields, the same in a key and in a mapped answer, to match answers to keys. Empty for a lookup
+        /// that answers a single entity.
+        matched_by: Vec<Vec<Name>>,
+        /// Whose entities are asked for. The representations are the keys, and alike for all inputs.
+        inputs: Vec<EntityInput>,
     },
-    /// A connector on a field of an object: one call per object (equal calls are made once). Its mapped
-    /// answer becomes the value of that field in a record that is linked to the object.
+    /// A connector on a field of an object: one call per object (equal calls are made once, whatever input they are
+    /// for). Its mapped answer becomes the value of that field in a record that is linked to the object.
     ConnectField {
         /// In the fetch's subgraph.
         connector: ConnectorId,
@@ -224,18 +225,10 @@ pub enum Call {
         arguments: Vec<(Name, Node<Value>)>,
         /// Arguments filled from the object's representation.
         required: Vec<RequiredArgument>,
-        /// The objects. The representation holds what `required` needs; `input.shape` has the one field.
-        input: EntityInput,
+        /// The objects. The representations hold what `required` needs, alike for all inputs; the shape of each has the
+        /// one field.
+        inputs: Vec<EntityInput>,
     },
-}
-
-/// See [`Call::ConnectLookup`].
-#[derive(Debug)]
-pub struct KeyMatch {
-    /// Slots from the entity's record to the value in the answer; the slots before the last hold nested records.
-    pub answer: Vec<SlotId>,
-    /// Where it is in the key.
-    pub key: Vec<Name>,
 }
 
 /// A downstream GraphQL operation.

@@ -110,11 +110,11 @@ pub(super) fn root_call(subgraph: SubgraphId) -> u64 {
     hash(("root", subgraph))
 }
 
-/// What entity fetches of one subgraph have in common; lookups of connectors travel alone.
-pub(super) fn entity_call(resolver: &Resolver, place: u64) -> u64 {
+/// What entity fetches of one subgraph have in common, or lookups through one connector.
+pub(super) fn entity_call(resolver: &Resolver) -> u64 {
     match resolver.lookup {
         None => hash(("entities", resolver.subgraph)),
-        Some(connector) => hash(("lookup", resolver.subgraph, connector, place)),
+        Some(connector) => hash(("lookup", resolver.subgraph, connector)),
     }
 }
 
@@ -209,7 +209,7 @@ impl Solver<'_, '_> {
                 if key.has(id) {
                     continue;
                 }
-                let label = key.then(id, entity_call(resolver, place));
+                let label = key.then(id, entity_call(resolver));
                 let trusted = match resolver.mode {
                     ResolverMode::Concrete => true,
                     _ => self.draft.graph.node(resolver.target).trusted,
@@ -364,7 +364,7 @@ impl Solver<'_, '_> {
             guard.pop();
             if let Some(label) = label? {
                 let id = hash((jump_id(resolver, place), requires));
-                found.push((edge.target, label.then(id, entity_call(resolver, place))));
+                found.push((edge.target, label.then(id, entity_call(resolver))));
             }
         }
         for connected in self.draft.graph.connected(object, field) {

@@ -136,7 +136,7 @@ impl Solver<'_, '_> {
             let mut guard = vec![(object, resolver.subgraph, field)];
             let label = self.requirement_label(object, states, resolver, requires, place, &mut guard)?;
             let Some(label) = label else { continue };
-            let label = label.then(hash((place, resolver.subgraph, requires)), entity_call(resolver, place));
+            let label = label.then(hash((place, resolver.subgraph, requires)), entity_call(resolver));
             // One way per subgraph: by the cheapest key.
             let known =
                 found.iter().position(|c| c.subgraph == resolver.subgraph && matches!(c.way, Way::Requires { .. }));

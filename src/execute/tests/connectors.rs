@@ -178,18 +178,15 @@ fn batch_plan(graph: &Supergraph) -> Plan {
             LookupArgument { name: name("hall"), from: KeyBinding::Value(vec![name("hall")]) },
             LookupArgument { name: name("numbers"), from: KeyBinding::ListOfValues(vec![name("number")]) },
         ],
-        matched_by: vec![
-            KeyMatch { answer: vec![SlotId(0)], key: vec![name("hall")] },
-            KeyMatch { answer: vec![SlotId(1)], key: vec![name("number")] },
-        ],
-        input: EntityInput {
+        matched_by: vec![vec![name("hall")], vec![name("number")]],
+        inputs: vec![EntityInput {
             position: PositionId(1),
             types: Vec::new(),
             link: at(0, 4),
             representation: key(&[("hall", 0), ("number", 1)]),
             shape: ShapeId(3),
             variable: String::new(),
-        },
+        }],
     };
     let entity = shape(
         3,
@@ -260,14 +257,14 @@ async fn single_lookups_and_missing_entities() {
             LookupArgument { name: name("number"), from: KeyBinding::Value(vec![name("number")]) },
         ],
         matched_by: Vec::new(),
-        input: EntityInput {
+        inputs: vec![EntityInput {
             position: PositionId(1),
             types: Vec::new(),
             link: at(0, 4),
             representation: key(&[("hall", 0), ("number", 1)]),
             shape: ShapeId(3),
             variable: String::new(),
-        },
+        }],
     };
     let entity = shape(1, vec![field("stars", 0, 0, ShapeValue::Leaf(Leaf::Int))]);
     let rest = vec![leaf("stars", "Seat", "Int", at(1, 0), Leaf::Int)];
@@ -297,14 +294,14 @@ async fn a_connected_field_calls_once_for_equal_objects() {
             from: KeyBinding::Value(vec![name("number")]),
             non_null: true,
         }],
-        input: EntityInput {
+        inputs: vec![EntityInput {
             position: PositionId(1),
             types: Vec::new(),
             link: at(0, 4),
             representation: key(&[("number", 1)]),
             shape: ShapeId(3),
             variable: String::new(),
-        },
+        }],
     };
     let record = shape(1, vec![field("note", 0, 0, ShapeValue::Leaf(Leaf::String))]);
     let rest = vec![leaf("note", "Seat", "String", at(1, 0), Leaf::String)];

@@ -124,9 +124,10 @@ fn shape_of(plan: &Plan, position: u32, record: usize) -> ShapeId {
         }
         RecordSource::Link(record, slot) => {
             let inputs = plan.fetches.iter().flat_map(|fetch| match &fetch.call {
-                Call::Entities { inputs, .. } => inputs.iter().collect::<Vec<_>>(),
-                Call::ConnectLookup { input, .. } | Call::ConnectField { input, .. } => vec![input],
-                _ => Vec::new(),
+                Call::Entities { inputs, .. }
+                | Call::ConnectLookup { inputs, .. }
+                | Call::ConnectField { inputs, .. } => inputs.as_slice(),
+                _ => &[],
             });
             let mut own = inputs.filter(|input| input.position.0 == position && input.link == (record, slot));
             own.next().unwrap_or_else(|| panic!("a link that nobody fills:\n{plan}")).shape
