@@ -16,9 +16,9 @@ use http::HeaderMap;
 use ring::digest::{Context, SHA256};
 
 use crate::cache::PartitionDigest;
-use crate::freshness;
+use crate::freshness::{self, Bounds};
 use crate::observe::{Service, count, count_failure, count_many};
-use crate::{Effect, Entry, LoadError, Loaders, Protocol};
+use crate::{Answer, Effect, Entry, LoadError, Loaders, Outcome, Protocol};
 
 /// Keys to load from one service.
 #[derive(Clone, Debug)]
@@ -34,13 +34,16 @@ pub struct Batch<'a> {
     pub reuse: Option<Reuse>,
 }
 
-/// How long entries may be reused, and between which loads.
+/// How long entries are kept and for what, and between which loads.
 #[derive(Clone, Debug)]
 pub struct Reuse {
     /// What the service answers by, beside the key.
     pub partition: Partition,
-    /// The owner's bound. The service's own `Cache-Control` may shorten it.
+    /// How long an entry may be reused: the owner's bound. The service's own `Cache-Control` may shorten it. Zero: not at all.
     pub max_age: Duration,
+    /// How old an entry may be that stands in where a load fails: the owner's bound, which the service may shorten too.
+    /// Zero: none does.
+    pub stale: Duration,
 }
 
 /// Everything beside the key that a service could have answered by: the operation or the selection, the URL, and every
@@ -98,24 +101,22 @@ impl std::fmt::Debug for Partition {
 }
 
 /// See [`Loaders::load`].
-pub(crate) async fn load(
-    loaders: &Loaders,
-    batch: Batch<'_>,
-    protocol: &dyn Protocol,
-) -> Vec<Result<Entry, LoadError>> {
+pub(crate) async fn load(loaders: &Loaders, batch: Batch<'_>, protocol: &dyn Protocol) -> Vec<Outcome> {
     let service = loaders.shared.services.get(&batch.service);
     let Distinct { keys, positions } = distinct(batch.keys);
     count_many(&service.keys, batch.keys.len());
     count_many(&service.repeated_keys, batch.keys.len() - keys.len());
 
-    let reuse = batch.reuse.map(|Reuse { partition, max_age }| Reusing {
+    let reuse = batch.reuse.map(|Reuse { partition, max_age, stale }| Reusing {
         // Two services can be asked the same under one URL; what one answered is not the other's.
         partition: partition.with(batch.service.as_bytes()).finish(),
-        max_age,
+        bounds: Bounds { max_age, stale },
     });
-    let mut results: Vec<Option<Result<Entry, LoadError>>> = match &reuse {
-        None => keys.iter().map(|_| None).collect(),
-        Some(reuse) => keys.iter().map(|key| cached(loaders, &service, reuse, key).map(Ok)).collect(),
+    let mut results: Vec<Option<Outcome>> = match &reuse {
+        Some(reuse) if !reuse.bounds.max_age.is_zero() => {
+            keys.iter().map(|key| cached(loaders, &service, reuse, key).map(|entry| Ok(entry).into())).collect()
+        }
+        _ => keys.iter().map(|_| None).collect(),
     };
 
     // `missing_keys[i]` is `keys[missing[i]]`.
@@ -134,21 +135,12 @@ pub(crate) async fn load(
             running.push(async move { (indices, load_chunk(loaders, service, reuse, keys, protocol).await) });
         }
         let Some((indices, loaded)) = running.next().await else { break };
-        match loaded {
-            Ok(entries) => {
-                for (index, entry) in indices.iter().zip(entries) {
-                    results[*index] = Some(entry);
-                }
-            }
-            Err(error) => {
-                for index in indices {
-                    results[*index] = Some(Err(error.clone()));
-                }
-            }
+        for (index, outcome) in indices.iter().zip(loaded) {
+            results[*index] = Some(outcome);
         }
     }
 
-    let results: Vec<Result<Entry, LoadError>> =
+    let results: Vec<Outcome> =
         results.into_iter().map(|result| result.expect("every key is cached or in one chunk")).collect();
     match positions {
         None => results,
@@ -158,7 +150,7 @@ pub(crate) async fn load(
 
 struct Reusing {
     partition: PartitionDigest,
-    max_age: Duration,
+    bounds: Bounds,
 }
 
 fn cached(loaders: &Loaders, service: &Service, reuse: &Reusing, key: &Bytes) -> Option<Entry> {
@@ -167,41 +159,82 @@ fn cached(loaders: &Loaders, service: &Service, reuse: &Reusing, key: &Bytes) ->
     data.map(|data| Entry { data, notes: Vec::new() })
 }
 
-/// One call. Out: exactly one result per key.
+/// One call. Out: exactly one outcome per key.
 async fn load_chunk(
     loaders: &Loaders,
     service: &Service,
     reuse: Option<&Reusing>,
     keys: &[Bytes],
     protocol: &dyn Protocol,
+) -> Vec<Outcome> {
+    let all = |error: LoadError| vec![Err(error); keys.len()];
+    let call = match protocol.call(keys) {
+        Ok(call) => call,
+        Err(error) => return all(error).into_iter().map(Outcome::from).collect(),
+    };
+    // What does something is neither kept nor stood in for.
+    let reuse = reuse.filter(|_| call.effect == Effect::Read);
+    let (answer, results) = match loaders.call(call).await {
+        Ok(answer) => {
+            let results = split(service, keys, protocol, &answer).unwrap_or_else(&all);
+            (Some(answer), results)
+        }
+        Err(error) => (None, all(error)),
+    };
+    let Some(reuse) = reuse else { return results.into_iter().map(Outcome::from).collect() };
+    keep(loaders, reuse, keys, answer.as_deref(), &results);
+    let may_stand_in = !answer.is_some_and(|answer| freshness::is_refusal(answer.status));
+    let outcome = |(key, result): (&Bytes, Result<Entry, LoadError>)| {
+        let has_failed = result.as_ref().map_or(true, |entry| !entry.notes.is_empty());
+        let stale = (may_stand_in && has_failed)
+            .then(|| loaders.shared.cache.stale(&reuse.partition, key, reuse.bounds.stale))
+            .flatten();
+        Outcome { result, stale }
+    };
+    keys.iter().zip(results).map(outcome).collect()
+}
+
+/// Takes an answer apart. Out: exactly one result per key.
+fn split(
+    service: &Service,
+    keys: &[Bytes],
+    protocol: &dyn Protocol,
+    answer: &Answer,
 ) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {
-    let call = protocol.call(keys)?;
-    let effect = call.effect;
-    let answer = loaders.call(call).await?;
-    let entries = protocol.split(keys, &answer).and_then(|entries| {
+    let entries = protocol.split(keys, answer).and_then(|entries| {
         // Matching what there is to the first keys would give an entity to the wrong parent.
         let (given, asked) = (entries.len(), keys.len());
         if given == asked { Ok(entries) } else { Err(LoadError::Invalid(format!("{given} entries for {asked} keys"))) }
     });
-    let entries = entries.inspect_err(|error| {
+    entries.inspect_err(|error| {
         // The status of an answer is counted where it arrived.
         if matches!(error, LoadError::Invalid(_)) {
             count_failure(service, error);
         }
-    })?;
-    if let Some(reuse) = reuse
-        && effect == Effect::Read
-        && let Some(lifetime) = freshness::lifetime(answer.status, &answer.headers, reuse.max_age)
-    {
-        for (key, entry) in keys.iter().zip(&entries) {
-            if let Ok(entry) = entry
-                && is_reusable(entry)
-            {
-                loaders.shared.cache.put(&reuse.partition, key, &entry.data, lifetime);
-            }
+    })
+}
+
+/// Keeps what may be kept, and ends what the service no longer stands by.
+fn keep(
+    loaders: &Loaders,
+    reuse: &Reusing,
+    keys: &[Bytes],
+    answer: Option<&Answer>,
+    results: &[Result<Entry, LoadError>],
+) {
+    let Some(answer) = answer.filter(|answer| !answer.status.is_server_error()) else { return };
+    let cache = &loaders.shared.cache;
+    let keeping = freshness::keeping(answer.status, &answer.headers, reuse.bounds);
+    let is_refusal = freshness::is_refusal(answer.status);
+    for (key, result) in keys.iter().zip(results) {
+        match (result, keeping) {
+            (Ok(entry), Some(keeping)) if is_reusable(entry) => cache.put(&reuse.partition, key, &entry.data, keeping),
+            // It is gone, or may not be kept any more, or is not for this caller: an earlier answer must not come back.
+            (Ok(entry), _) if entry.notes.is_empty() => cache.remove(&reuse.partition, key),
+            _ if is_refusal => cache.remove(&reuse.partition, key),
+            _ => {}
         }
     }
-    Ok(entries)
 }
 
 /// An entity that is missing may exist a moment later, and one with errors may be whole.

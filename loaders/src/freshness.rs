@@ -1,8 +1,8 @@
-//! How long an answer may be reused.
+//! How long an answer may be reused, and how long it may stand in for one that fails.
 //!
-//! In: the owner's bound and the answer's status and headers. Out: a lifetime, or none. Pure.
-//! Source: RFC 9111, sections 4.2 and 5.2.2. Deliberately absent: `Expires` and heuristics, because the owner's bound
-//! stands in for them; revalidation.
+//! In: the owner's bounds and the answer's status and headers. Out: how long it is kept for what, or that it is not. Pure.
+//! Source: RFC 9111, sections 4.2 and 5.2.2; RFC 5861, section 4. Deliberately absent: `Expires` and heuristics, because
+//! the owner's bounds stand in for them; revalidation.
 
 use std::time::Duration;
 
@@ -12,56 +12,108 @@ use http::{HeaderMap, StatusCode};
 /// Longest lifetime that is counted with: a bound on what clocks are asked to add.
 const LIFETIME_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The owner's lifetime, shortened by the service's own headers, never lengthened; `None` where the answer may not be reused.
-pub(crate) fn lifetime(status: StatusCode, headers: &HeaderMap, max_age: Duration) -> Option<Duration> {
+/// What the owner allows. Zero: not at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How long an answer may be reused.
+    pub(crate) max_age: Duration,
+    /// How old an answer may be that stands in for one that fails.
+    pub(crate) stale: Duration,
+}
+
+/// What an answer is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// How old it is already.
+    pub(crate) age: Duration,
+    /// How much longer it may be reused; perhaps zero.
+    pub(crate) fresh: Duration,
+    /// How much longer it may stand in; perhaps zero.
+    pub(crate) stale: Duration,
+}
+
+/// The owner's bounds, shortened by the service's own headers, never lengthened; `None` where the answer is not kept.
+pub(crate) fn keeping(status: StatusCode, headers: &HeaderMap, bounds: Bounds) -> Option<Keeping> {
     // 206 is a part of something.
     if !status.is_success() || status == StatusCode::PARTIAL_CONTENT || varies_by_anything(headers) {
         return None;
     }
-    let own = match own_lifetime(headers) {
-        Own::Forbidden => return None,
-        Own::Unsaid => max_age,
-        Own::Seconds(seconds) => {
-            let remaining = Duration::from_secs(seconds.saturating_sub(age(headers)));
-            max_age.min(remaining)
-        }
+    let own = Own::read(headers)?;
+    let age = Duration::from_secs(age(headers)).min(LIFETIME_MAX);
+    let fresh = match own.lifetime() {
+        _ if own.no_cache => Duration::ZERO,
+        None => bounds.max_age,
+        Some(lifetime) => bounds.max_age.min(lifetime.saturating_sub(age)),
     };
-    (!own.is_zero()).then(|| own.min(LIFETIME_MAX))
+    let stale = match own.stale_if_error {
+        _ if own.forbids_stale() => Duration::ZERO,
+        None => bounds.stale,
+        Some(beyond) => bounds.stale.min(own.lifetime().unwrap_or(bounds.max_age).saturating_add(beyond)),
+    };
+    let (fresh, stale) = (fresh.min(LIFETIME_MAX), stale.min(LIFETIME_MAX).saturating_sub(age));
+    (!fresh.is_zero() || !stale.is_zero()).then_some(Keeping { age, fresh, stale })
 }
 
-enum Own {
-    Forbidden,
-    Unsaid,
-    Seconds(u64),
+/// Whether a status says that the service works, and will not answer this: then nothing that it answered before stands in. A
+/// server that is overloaded or out of time (408, 429) fails as one with a 5xx does.
+pub(crate) fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
-fn own_lifetime(headers: &HeaderMap) -> Own {
-    let mut max_age = None;
-    let mut shared_max_age = None;
-    for value in headers.get_all(CACHE_CONTROL) {
-        // Something that is no text could say anything.
-        let Ok(text) = value.to_str() else { return Own::Forbidden };
-        if !quotes_close(text) {
-            return Own::Forbidden;
-        }
-        for directive in directives(text) {
-            let (name, argument) = match directive.split_once('=') {
-                Some((name, argument)) => (name.trim(), argument.trim()),
-                None => (directive.trim(), ""),
-            };
-            let is = |other: &str| name.eq_ignore_ascii_case(other);
-            // `private="field"` and `no-cache="field"` speak of headers only, but what comes with them is safer not kept.
-            if is("private") || is("no-store") || is("no-cache") {
-                return Own::Forbidden;
-            }
-            if is("max-age") {
-                keep_least(&mut max_age, argument);
-            } else if is("s-maxage") {
-                keep_least(&mut shared_max_age, argument);
-            }
-        }
+/// What `Cache-Control` says.
+#[derive(Default)]
+struct Own {
+    max_age: Option<u64>,
+    shared_max_age: Option<u64>,
+    no_cache: bool,
+    must_revalidate: bool,
+    stale_if_error: Option<Duration>,
+}
+
+impl Own {
+    fn lifetime(&self) -> Option<Duration> {
+        self.shared_max_age.or(self.max_age).map(Duration::from_secs)
     }
-    shared_max_age.or(max_age).map_or(Own::Unsaid, Own::Seconds)
+
+    /// RFC 9111, 4.2.4. `s-maxage` means `proxy-revalidate`, unless `stale-if-error` beside it says otherwise.
+    fn forbids_stale(&self) -> bool {
+        self.no_cache || self.must_revalidate || (self.shared_max_age.is_some() && self.stale_if_error.is_none())
+    }
+
+    /// `None`: nothing may be kept.
+    fn read(headers: &HeaderMap) -> Option<Own> {
+        let mut own = Own::default();
+        let mut stale_if_error = None;
+        for value in headers.get_all(CACHE_CONTROL) {
+            // Something that is no text could say anything.
+            let text = value.to_str().ok()?;
+            if !quotes_close(text) {
+                return None;
+            }
+            for directive in directives(text) {
+                let (name, argument) = match directive.split_once('=') {
+                    Some((name, argument)) => (name.trim(), argument.trim()),
+                    None => (directive.trim(), ""),
+                };
+                let is = |other: &str| name.eq_ignore_ascii_case(other);
+                // `private="field"` and `no-cache="field"` speak of headers only, but what comes with them is safer not kept.
+                if is("private") || is("no-store") {
+                    return None;
+                }
+                own.no_cache |= is("no-cache");
+                own.must_revalidate |= is("must-revalidate") || is("proxy-revalidate");
+                if is("max-age") {
+                    keep_least(&mut own.max_age, argument);
+                } else if is("s-maxage") {
+                    keep_least(&mut own.shared_max_age, argument);
+                } else if is("stale-if-error") {
+                    keep_least(&mut stale_if_error, argument);
+                }
+            }
+        }
+        own.stale_if_error = stale_if_error.map(Duration::from_secs);
+        Some(own)
+    }
 }
 
 /// Of contradicting values the least one holds, and what is no number counts as 0.
@@ -134,7 +186,56 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        lifetime(StatusCode::OK, &map, Duration::from_secs(60)).map(|d| d.as_secs())
+        let bounds = Bounds { max_age: Duration::from_secs(60), stale: Duration::ZERO };
+        keeping(StatusCode::OK, &map, bounds).map(|kept| kept.fresh.as_secs())
+    }
+
+    /// For how many seconds an answer is (reused, standing in), at most 60 and 3600.
+    fn both(headers: &[(&'static str, &'static str)]) -> Option<(u64, u64)> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let bounds = Bounds { max_age: Duration::from_secs(60), stale: Duration::from_secs(3_600) };
+        keeping(StatusCode::OK, &map, bounds).map(|kept| (kept.fresh.as_secs(), kept.stale.as_secs()))
+    }
+
+    #[test]
+    fn the_service_says_what_may_stand_in() {
+        for (value, kept) in [
+            ("", Some((60, 3600))),
+            ("max-age=10", Some((10, 3600))),
+            ("max-age=0", Some((0, 3600))),
+            ("max-age=0, stale-if-error=120", Some((0, 120))),
+            ("max-age=30, stale-if-error=120", Some((30, 150))),
+            ("max-age=30, stale-if-error=99999999999999999999999", Some((30, 3600))),
+            ("stale-if-error=0", Some((60, 60))),
+            ("max-age=10, stale-if-error=soon", Some((10, 10))),
+            ("max-age=30, must-revalidate", Some((30, 0))),
+            ("max-age=30, must-revalidate, stale-if-error=120", Some((30, 0))),
+            ("max-age=30, proxy-revalidate", Some((30, 0))),
+            ("s-maxage=30", Some((30, 0))),
+            ("s-maxage=30, stale-if-error=120", Some((30, 150))),
+            ("no-cache", None),
+            ("no-cache, stale-if-error=120", None),
+            ("no-store, stale-if-error=120", None),
+            ("private, stale-if-error=120", None),
+            ("max-age=0, must-revalidate", None),
+        ] {
+            assert_eq!(both(&[("cache-control", value)]), kept, "{value}");
+        }
+        let aged = both(&[("cache-control", "max-age=30"), ("age", "100")]);
+        assert_eq!(aged, Some((0, 3500)), "time in other caches counts");
+        assert_eq!(both(&[("age", "3600"), ("cache-control", "max-age=30")]), None);
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer() {
+        for (status, is) in
+            [(400, true), (401, true), (403, true), (404, true), (408, false), (429, false), (503, false)]
+        {
+            assert_eq!(is_refusal(StatusCode::from_u16(status).unwrap()), is, "{status}");
+        }
     }
 
     fn cache_control(value: &'static str) -> Option<u64> {
@@ -204,9 +305,12 @@ mod tests {
             [(200, true), (201, true), (206, false), (304, false), (302, false), (404, false), (500, false)]
         {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(lifetime(status, &none, Duration::from_secs(60)).is_some(), kept, "{status}");
+            let bounds = Bounds { max_age: Duration::from_secs(60), stale: Duration::from_secs(60) };
+            assert_eq!(keeping(status, &none, bounds).is_some(), kept, "{status}");
         }
-        assert_eq!(lifetime(StatusCode::OK, &none, Duration::ZERO), None);
-        assert_eq!(lifetime(StatusCode::OK, &none, Duration::MAX), Some(LIFETIME_MAX));
+        let of = |max_age, stale| keeping(StatusCode::OK, &none, Bounds { max_age, stale });
+        assert_eq!(of(Duration::ZERO, Duration::ZERO), None);
+        let longest = Keeping { age: Duration::ZERO, fresh: LIFETIME_MAX, stale: LIFETIME_MAX };
+        assert_eq!(of(Duration::MAX, Duration::MAX), Some(longest));
     }
 }

@@ -125,6 +125,30 @@ pub struct Entry {
     pub notes: Vec<Bytes>,
 }
 
+/// What became of one key.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was loaded.
+    pub result: Result<Entry, LoadError>,
+    /// Where that failed, or came with notes: an earlier answer that may stand in. See [`Reuse::stale`].
+    pub stale: Option<Stale>,
+}
+
+/// An earlier answer for the same key.
+#[derive(Clone, Debug)]
+pub struct Stale {
+    /// What was loaded then. It has no notes.
+    pub entry: Entry,
+    /// How long ago the service gave it.
+    pub age: Duration,
+}
+
+impl From<Result<Entry, LoadError>> for Outcome {
+    fn from(result: Result<Entry, LoadError>) -> Outcome {
+        Outcome { result, stale: None }
+    }
+}
+
 /// Loads from every service. Cheap to clone: all clones share connections, loads in flight, cache and statistics.
 ///
 /// Nothing is spawned: a load is driven by those who wait for it, and is dropped with the last of them.
@@ -174,11 +198,11 @@ impl Loaders {
         inflight::call(&self.shared, call).await
     }
 
-    /// Loads some keys: one result per given key, in their order.
+    /// Loads some keys: one outcome per given key, in their order.
     ///
     /// Distinct keys that no cache entry answers travel at once in calls of at most the batch's size; a call that fails, fails only
     /// its own keys.
-    pub async fn load(&self, batch: Batch<'_>, protocol: &dyn Protocol) -> Vec<Result<Entry, LoadError>> {
+    pub async fn load(&self, batch: Batch<'_>, protocol: &dyn Protocol) -> Vec<Outcome> {
         batch::load(self, batch, protocol).await
     }
 

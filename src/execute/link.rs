@@ -5,7 +5,7 @@
 //! would have filled. Deliberately absent: waiting.
 
 use bytes::Bytes;
-use weft_loaders::{Answer, Entry, LoadError};
+use weft_loaders::{Answer, Entry, LoadError, Outcome, Stale};
 
 use super::connect;
 use super::errors::{Code, Failure, FailureId, LoadId};
@@ -17,7 +17,7 @@ use super::read::{AnswerReader, Mode, Unread};
 use super::run::{Gathered, Loaded, State, Wanted, What};
 use super::slots::Slot;
 use crate::connect::Pick;
-use crate::planner::plan::{Call, ShapeId, SlotId};
+use crate::planner::plan::{Call, EntityInput, ShapeId, SlotId};
 
 impl State<'_> {
     /// Takes in what a fetch loaded.
@@ -32,8 +32,8 @@ impl State<'_> {
                 };
                 self.roots[loaded.fetch.0 as usize] = root;
             }
-            (What::RootEntry(load, entry), Call::Root { shape, .. }) => {
-                let root = match entry {
+            (What::RootEntry(load, outcome), Call::Root { shape, .. }) => {
+                let root = match outcome.result {
                     Ok(entry) => {
                         let data = self.read(load, &entry.data, NodeId(shape.0));
                         let errors = entry.notes.iter().filter_map(Note::read).collect();
@@ -41,29 +41,38 @@ impl State<'_> {
                     }
                     Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
                 };
+                let node = NodeId(shape.0);
+                let read = |state: &mut Self, stale: &Stale| state.read(load, &stale.entry.data, node);
+                let root = self.standing_in(root, *shape, outcome.stale.as_ref(), read);
                 self.roots[loaded.fetch.0 as usize] = root;
             }
-            (What::RootEntry(load, entry), Call::ConnectRoot { .. }) => {
-                let root = match entry {
+            (What::RootEntry(load, outcome), Call::ConnectRoot { shape, .. }) => {
+                let root = match outcome.result {
                     Ok(entry) => self.connected(load, &entry, prepared.connector.as_ref(), 0, b""),
                     Err(error) if connect::is_skipped(&error) => Slot::Null,
                     Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
                 };
+                let connector = prepared.connector.as_ref();
+                let read = |state: &mut Self, stale: &Stale| state.connected(load, &stale.entry, connector, 0, b"");
+                let root = self.standing_in(root, *shape, outcome.stale.as_ref(), read);
                 self.roots[loaded.fetch.0 as usize] = root;
             }
-            (What::Entities(gathered, results), Call::Entities { inputs, .. }) => {
-                self.link(&gathered, &results, |state, load, entry, wanted| {
+            (What::Entities(gathered, outcomes), Call::Entities { inputs, .. }) => {
+                self.link(&gathered, inputs, &outcomes, |state, load, entry, wanted| {
                     state.entity(load, entry, NodeId(inputs[wanted.input].shape.0))
                 });
             }
-            (What::Entities(gathered, results), _) => {
-                self.link(&gathered, &results, |state, load, entry, wanted| {
+            (
+                What::Entities(gathered, outcomes),
+                Call::ConnectLookup { inputs, .. } | Call::ConnectField { inputs, .. },
+            ) => {
+                self.link(&gathered, inputs, &outcomes, |state, load, entry, wanted| {
                     let key = &gathered.keys[wanted.key];
                     state.connected(load, entry, prepared.connector.as_ref(), wanted.input, key)
                 });
             }
             // Each call loads what it is; nothing else can arrive.
-            (What::Root(..) | What::RootEntry(..), _) => {}
+            (What::Root(..) | What::RootEntry(..) | What::Entities(..), _) => {}
         }
     }
 
@@ -205,14 +214,16 @@ impl State<'_> {
     fn link(
         &mut self,
         gathered: &Gathered,
-        results: &[Result<Entry, LoadError>],
+        inputs: &[EntityInput],
+        outcomes: &[Outcome],
         read: impl Fn(&mut Self, LoadId, &Entry, Wanted) -> Slot,
     ) {
         let mut last_error: Option<(&LoadError, LoadId, FailureId)> = None;
         let mut values = Vec::with_capacity(gathered.wanted.len());
         for wanted in &gathered.wanted {
             let load = gathered.loads[wanted.input];
-            let value = match &results[wanted.key] {
+            let Outcome { result, stale } = &outcomes[wanted.key];
+            let value = match result {
                 Ok(entry) => read(self, load, entry, *wanted),
                 Err(error) if connect::is_skipped(error) => Slot::Null,
                 Err(error) => {
@@ -225,7 +236,9 @@ impl State<'_> {
                     Slot::Failed(failure)
                 }
             };
-            values.push(value);
+            let shape = inputs[wanted.input].shape;
+            let read_stale = |state: &mut Self, stale: &Stale| read(state, load, &stale.entry, *wanted);
+            values.push(self.standing_in(value, shape, stale.as_ref(), read_stale));
         }
         for target in &gathered.targets {
             self.arena.set(target.slot, values.get(target.wanted).copied().unwrap_or(Slot::Null));

@@ -11,6 +11,7 @@
 //! connect         calls of HTTP/JSON services
 //! json, read      an answer's bytes along the planned shape into slots
 //! link            errors to their places, entities to the objects that asked for them
+//! stale           earlier answers beside what failed
 //! shape           one walk over the projection: slots into the response; null propagation, fallbacks
 //! ```
 //!
@@ -29,6 +30,7 @@ mod representation;
 mod run;
 mod shape;
 mod slots;
+mod stale;
 #[cfg(test)]
 pub(crate) mod tests;
 mod told;

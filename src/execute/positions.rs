@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::errors::FailureId;
-use super::slots::{Arena, Slot};
+use super::slots::{Arena, Earlier, Slot};
 use crate::planner::Plan;
 use crate::planner::plan::{Position, PositionId, RecordId, RecordSource, SlotId, TypenameSource};
 
@@ -19,6 +19,15 @@ pub(crate) struct Found {
     pub(crate) value: Slot,
     /// Its slot; [`NOWHERE`] where a missing record stands for it.
     pub(crate) at: u32,
+    /// For a failure: what stood there before, if that is known.
+    pub(crate) earlier: Option<Earlier>,
+}
+
+impl Found {
+    /// A value that a missing record stands for.
+    pub(crate) fn nowhere(value: Slot) -> Found {
+        Found { value, at: NOWHERE, earlier: None }
+    }
 }
 
 /// No slot.
@@ -66,11 +75,32 @@ impl<'v> View<'v> {
     /// A value of an object, or why it is missing.
     pub(crate) fn value(&self, records: &[Slot], (record, slot): (RecordId, SlotId)) -> Found {
         match records[record.0 as usize] {
-            Slot::Object(base) => {
-                let at = base + slot.0;
-                Found { value: self.arena.get(at), at }
+            Slot::Object(base) => self.at(base + slot.0),
+            missing => Found::nowhere(missing),
+        }
+    }
+
+    /// What a slot holds.
+    pub(crate) fn at(&self, at: u32) -> Found {
+        match self.arena.get(at) {
+            Slot::Stale(index) => {
+                let earlier = self.arena.earlier(index);
+                let at = if earlier.was_answered { at } else { NOWHERE };
+                Found { value: Slot::Failed(earlier.failure), at, earlier: Some(earlier) }
             }
-            missing => Found { value: missing, at: NOWHERE },
+            value => Found { value, at, earlier: None },
+        }
+    }
+
+    /// Where no source has a value, lets what was known earlier count, as far as it may.
+    pub(crate) fn stand_in(&self, sources: &mut [Found], may: impl Fn(&Earlier) -> bool) {
+        if !matches!(best(sources.iter().copied()).value, Slot::Failed(_)) {
+            return;
+        }
+        for source in sources {
+            if let Some(earlier) = source.earlier.filter(&may) {
+                *source = Found::nowhere(earlier.value);
+            }
         }
     }
 
@@ -95,13 +125,10 @@ impl<'v> View<'v> {
 
     fn element(&self, list: Found, index: u32) -> Found {
         match list.value {
-            Slot::List(start, len) if index < len => {
-                let at = start + index;
-                Found { value: self.arena.get(at), at }
-            }
-            Slot::List(..) => Found { value: Slot::Absent, at: NOWHERE },
+            Slot::List(start, len) if index < len => self.at(start + index),
+            Slot::List(..) => Found::nowhere(Slot::Absent),
             // A failed or missing list is missing in all of its elements.
-            missing => Found { value: missing, at: NOWHERE },
+            missing => Found::nowhere(missing),
         }
     }
 
@@ -155,7 +182,10 @@ impl<'v> View<'v> {
         }
         let mut found = Vec::new();
         for parent in parents.iter() {
+            let start = found.len();
             self.nested(position, parent, &mut found);
+            // Objects of an earlier answer stand where a field has nothing else: they are asked for as any others are.
+            self.stand_in(&mut found[start..], |_| true);
         }
         for _ in 0..position.list_depth {
             let mut inner = Vec::new();
@@ -217,16 +247,20 @@ pub(crate) fn length(lists: &[Found]) -> u32 {
     lengths.max().unwrap_or(0)
 }
 
-/// The first value; else the first failure; else null.
+/// The first value; else the first failure, rather one for which something is known from earlier; else null.
 pub(crate) fn best(candidates: impl Iterator<Item = Found>) -> Found {
-    let mut best = Found { value: Slot::Null, at: NOWHERE };
+    let mut best = Found::nowhere(Slot::Null);
     for candidate in candidates {
         match candidate.value {
             Slot::Absent => {}
             // Remembers the slot, as something may be reported beside a null.
             Slot::Null if best.at == NOWHERE && best.value == Slot::Null => best = candidate,
             Slot::Null => {}
-            Slot::Failed(_) if matches!(best.value, Slot::Failed(_)) => {}
+            Slot::Failed(_) if matches!(best.value, Slot::Failed(_)) => {
+                if best.earlier.is_none() && candidate.earlier.is_some() {
+                    best = candidate;
+                }
+            }
             Slot::Failed(_) => best = candidate,
             _ => return candidate,
         }

@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
-use weft_loaders::{Answer, Batch, Effect, Entry, LoadError, Reuse};
+use weft_loaders::{Answer, Batch, Effect, LoadError, Outcome, Reuse};
 
 use super::Execution;
 use super::connect::{self, Arguments, Batched, Connected, Single};
@@ -88,9 +88,9 @@ pub(super) enum What {
     /// A root operation's whole answer.
     Root(LoadId, Result<Arc<Answer>, LoadError>),
     /// A root operation's `data`, perhaps from the cache.
-    RootEntry(LoadId, Result<Entry, LoadError>),
-    /// One entry per key.
-    Entities(Gathered, Vec<Result<Entry, LoadError>>),
+    RootEntry(LoadId, Outcome),
+    /// One outcome per key.
+    Entities(Gathered, Vec<Outcome>),
 }
 
 /// The keys of an entity fetch, each once, and where their entities are linked.
@@ -181,7 +181,7 @@ impl<'r> State<'r> {
                     let service = Arc::clone(&endpoint.service);
                     let batch = Batch { service, keys: &keys, keys_max: None, reuse: Some(reuse) };
                     let loaded = running.loaders.load(batch, &protocol).await.pop();
-                    What::RootEntry(load, loaded.unwrap_or_else(|| Err(nothing_loaded())))
+                    What::RootEntry(load, loaded.unwrap_or_else(nothing_loaded))
                 }
             };
             Loaded { fetch: id, what }
@@ -209,7 +209,7 @@ impl<'r> State<'r> {
         let endpoint = match running.endpoint(fetch, subgraph) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                let results = vec![Err(error); gathered.keys.len()];
+                let results = vec![Outcome::from(Err(error)); gathered.keys.len()];
                 return Some(Box::pin(async move { Loaded { fetch: id, what: What::Entities(gathered, results) } }));
             }
         };
@@ -248,7 +248,7 @@ impl<'r> State<'r> {
             let keys = [Bytes::from(key)];
             let batch = Batch { service: Arc::clone(connected.service), keys: &keys, keys_max: Some(1), reuse };
             let loaded = running.loaders.load(batch, &protocol).await.pop();
-            Loaded { fetch: id, what: What::RootEntry(load, loaded.unwrap_or_else(|| Err(nothing_loaded()))) }
+            Loaded { fetch: id, what: What::RootEntry(load, loaded.unwrap_or_else(nothing_loaded)) }
         })
     }
 
@@ -311,7 +311,7 @@ impl<'r> State<'r> {
                     }
                 });
                 let loaded = join_all(loads).await;
-                let mut results = vec![Err(nothing_loaded()); gathered.keys.len()];
+                let mut results = vec![nothing_loaded(); gathered.keys.len()];
                 for (part, loaded) in parts.values().zip(loaded) {
                     for (index, result) in part.iter().zip(loaded) {
                         results[*index] = result;
@@ -397,8 +397,8 @@ fn identify(view: View<'_>, input: &EntityInput, records: &[Slot], key: &mut Vec
     representation::write(view, position, records, &input.representation, key)
 }
 
-fn nothing_loaded() -> LoadError {
-    LoadError::Invalid("nothing was loaded".into())
+fn nothing_loaded() -> Outcome {
+    Err(LoadError::Invalid("nothing was loaded".into())).into()
 }
 
 impl<'r> Execution<'r> {
@@ -457,12 +457,14 @@ impl<'r> Execution<'r> {
         given: &[u8],
         headers: &HeaderMap,
     ) -> Option<Reuse> {
-        let reuse = fetch.cache.filter(|reuse| reuse.scope == CacheScope::Public)?;
-        if self.effect(fetch) == Effect::Write {
+        let is_private = fetch.cache.is_some_and(|reuse| reuse.scope == CacheScope::Private);
+        if is_private || self.effect(fetch) == Effect::Write || (fetch.cache.is_none() && fetch.stale_ms.is_none()) {
             return None;
         }
+        let max_age = fetch.cache.map_or(Duration::ZERO, |reuse| Duration::from_secs(u64::from(reuse.max_age_s)));
+        let stale = fetch.stale_ms.map_or(Duration::ZERO, Duration::from_millis);
         let partition = prepared.partition.clone().with(url.as_bytes()).with(given).with_headers(headers);
-        Some(Reuse { partition, max_age: Duration::from_secs(u64::from(reuse.max_age_s)) })
+        Some(Reuse { partition, max_age, stale })
     }
 
     fn reuse_connected(

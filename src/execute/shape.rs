@@ -6,6 +6,7 @@
 //! Source: GraphQL specification, "Value Completion" and "Handling Execution Errors".
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use apollo_compiler::ast::Type;
 use apollo_compiler::{Name, Schema};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::errors::{Code, FailureId};
 use super::json;
 use super::positions::{Found, NOWHERE, Typename, View, best, unquoted};
-use super::slots::{Range, Slot};
+use super::slots::{Earlier, Range, Slot};
 use super::told::{Segment, Told};
 use crate::planner::plan::{
     Leaf, ObjectProjection, ProjectionBranch, ProjectionField, ProjectionValue, TypenameSource,
@@ -178,32 +179,41 @@ impl<'s> Writer<'s> {
             }
             ProjectionValue::Leaf { from, .. } => {
                 let found = self.view.first(&self.records[frame..], from);
-                self.resolved(field, found, |writer| writer.complete(field, &field.ty, found, None))
+                self.resolved(field, found, None)
             }
             ProjectionValue::Object { object, .. } => {
                 let start = self.found.len();
                 let position = self.view.position(object.position);
                 self.view.nested(position, &self.records[frame..], &mut self.found);
                 let found = best(self.found[start..].iter().copied());
-                let result = self
-                    .resolved(field, found, |writer| writer.complete(field, &field.ty, found, Some((object, start))));
+                let result = self.resolved(field, found, Some((object, start)));
                 self.found.truncate(start);
                 result
             }
         }
     }
 
-    /// Lets the field's fallback stand in for what failed or is null; else completes the value.
+    /// Lets the field's fallback stand in for what failed or is null; else completes the value. `nested`: see
+    /// [`complete`](Self::complete).
     fn resolved(
         &mut self,
         field: &'s ProjectionField,
         found: Found,
-        complete: impl FnOnce(&mut Self) -> Result<(), Stop>,
+        nested: Option<(&'s ObjectProjection, usize)>,
     ) -> Result<(), Stop> {
-        let Some(fallback) = &field.fallback else { return complete(self) };
+        let Some(fallback) = &field.fallback else { return self.complete(field, &field.ty, found, nested) };
         match found.value {
             Slot::Failed(failure) => {
-                let stand_in = self.applies(fallback, failure).then_some(fallback.value.as_ref()).flatten();
+                let applies = self.applies(fallback, failure);
+                if let Some(earlier) = found.earlier.filter(|earlier| applies && is_shown(fallback, earlier)) {
+                    self.told.failure(self.view, failure, &self.path, Some("STALE"), fallback.report);
+                    self.tell_beside(found.at);
+                    if let Some((_, start)) = nested {
+                        self.view.stand_in(&mut self.found[start..], |earlier| is_shown(fallback, earlier));
+                    }
+                    return self.complete(field, &field.ty, Found::nowhere(earlier.value), nested);
+                }
+                let stand_in = applies.then_some(fallback.value.as_ref()).flatten();
                 let told_as = stand_in.map(|_| "VALUE");
                 self.told.failure(self.view, failure, &self.path, told_as, fallback.report);
                 self.tell_beside(found.at);
@@ -217,9 +227,9 @@ impl<'s> Writer<'s> {
                     self.tell_beside(found.at);
                     self.fallback(field, &field.ty, &field.value, value)
                 }
-                None => complete(self),
+                None => self.complete(field, &field.ty, found, nested),
             },
-            _ => complete(self),
+            _ => self.complete(field, &field.ty, found, nested),
         }
     }
 
@@ -348,7 +358,7 @@ impl<'s> Writer<'s> {
         nested: Option<(&'s ObjectProjection, usize)>,
     ) -> (Found, Option<(&'s ObjectProjection, usize)>) {
         match nested {
-            None => (Found { value: self.view.arena.get(start + index), at: start + index }, None),
+            None => (self.view.at(start + index), None),
             Some((object, lists)) => {
                 let top = self.found.len();
                 for list in lists..top {
@@ -446,6 +456,16 @@ impl<'s> Writer<'s> {
         }
         self.out.push(b'}');
         Ok(())
+    }
+}
+
+/// Whether an earlier value is shown: it is young enough, and not one that the fallback stands in for itself.
+fn is_shown(fallback: &Fallback, earlier: &Earlier) -> bool {
+    let is_young = fallback.stale_ms.is_some_and(|bound| earlier.age <= Duration::from_millis(bound));
+    match earlier.value {
+        Slot::Absent | Slot::Failed(_) | Slot::Stale(_) => false,
+        Slot::Null => is_young && !(fallback.on_null && fallback.value.is_some()),
+        Slot::Scalar(_) | Slot::Object(_) | Slot::List(..) => is_young,
     }
 }
 

@@ -6,6 +6,7 @@
 //! Deliberately absent: what a slot means; that is the plan's business.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -28,6 +29,21 @@ pub(crate) enum Slot {
     List(u32, u32),
     /// It could not be had.
     Failed(FailureId),
+    /// It could not be had, and an earlier answer is at hand: an index of [`Earlier`].
+    Stale(u32),
+}
+
+/// What failed, and what an earlier answer says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Earlier {
+    /// Why it could not be had.
+    pub(crate) failure: FailureId,
+    /// The service answered at this place, with an error; otherwise it answered nothing at all of the object.
+    pub(crate) was_answered: bool,
+    /// The value then. Absent: nothing is known of it, or it is too old.
+    pub(crate) value: Slot,
+    /// How long ago.
+    pub(crate) age: Duration,
 }
 
 /// A range of a buffer.
@@ -52,6 +68,7 @@ pub(crate) struct Arena {
     pub(crate) failures: Failures,
     /// Errors that services reported at places that hold a value all the same (or have failed already), by slot.
     beside: HashMap<u32, Vec<FailureId>>,
+    stale: Vec<Earlier>,
 }
 
 impl Arena {
@@ -64,6 +81,7 @@ impl Arena {
             rewritten: Vec::new(),
             failures: Failures::default(),
             beside: HashMap::new(),
+            stale: Vec::new(),
         }
     }
 
@@ -139,6 +157,18 @@ impl Arena {
     /// The slot of a field of a record.
     pub(crate) fn field(&self, base: u32, slot: SlotId) -> Slot {
         self.slots[(base + slot.0) as usize]
+    }
+
+    /// Sets a slot to what failed there and what stood there before.
+    pub(crate) fn set_stale(&mut self, slot: u32, earlier: Earlier) {
+        let index = self.stale.len() as u32;
+        self.stale.push(earlier);
+        self.set(slot, Slot::Stale(index));
+    }
+
+    /// See [`Slot::Stale`].
+    pub(crate) fn earlier(&self, index: u32) -> Earlier {
+        self.stale[index as usize]
     }
 
     /// Puts a service's own error at a slot. Data beside it stays.

@@ -15,7 +15,7 @@ use super::plan::{
     ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation, RepresentationBranch,
     RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId, TypenameSource,
 };
-use super::policy;
+use super::{policy, stale};
 use crate::connect::TemplatePart;
 use crate::operation::{Field, Operation, OperationType, SelectionSet};
 use crate::supergraph::{ConnectorId, FieldSet, FieldSetItem, ResolverVia, SubgraphId};
@@ -110,7 +110,9 @@ impl<'a> Assembler<'_, 'a> {
         self.draft
             .sels
             .iter()
-            .map(|sel| {
+            .enumerate()
+            .map(|(id, sel)| {
+                let is_top = stale::is_top(self.draft, SelId(id as u32));
                 let fields = sel.entries.iter().enumerate().map(|(index, entry)| ShapeField {
                     key: entry.key.clone(),
                     slot: SlotId(index as u32),
@@ -119,6 +121,7 @@ impl<'a> Assembler<'_, 'a> {
                         (Some(sub), _) => ShapeValue::Object(ShapeId(sub.0)),
                         (None, leaf) => ShapeValue::Leaf(leaf.clone().unwrap_or(Leaf::Any)),
                     },
+                    stale_ms: is_top.then(|| stale::of_entry(self.draft, sel.ctx, entry)).flatten(),
                 });
                 Shape { fields: fields.collect(), slots: sel.entries.len() as u32 }
             })
@@ -273,8 +276,9 @@ impl<'a> Assembler<'_, 'a> {
         };
         let is_write = self.operation.kind == OperationType::Mutation
             && matches!(first.kind, JobKind::Root | JobKind::ConnectRoot { .. });
-        let mut cache = None;
+        let (mut cache, mut stale_ms) = (None, None);
         if !is_write {
+            stale_ms = stale::of_jobs(draft, &group.jobs);
             let each = group.jobs.iter().map(|job| {
                 let job = draft.job(*job);
                 let entity = matches!(job.kind, JobKind::Entities { .. } | JobKind::ConnectLookup { .. });
@@ -285,7 +289,7 @@ impl<'a> Assembler<'_, 'a> {
         }
         let after = group.after.iter().map(|index| FetchId(*index as u32)).collect();
         let title = self.title(first);
-        Ok(Fetch { subgraph: first.subgraph, title, after, call, timeout_ms: first.timeout_ms, cache })
+        Ok(Fetch { subgraph: first.subgraph, title, after, call, timeout_ms: first.timeout_ms, cache, stale_ms })
     }
 
     fn title(&self, job: &Job) -> String {

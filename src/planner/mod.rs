@@ -27,6 +27,7 @@ mod reach;
 mod resolve;
 mod root;
 mod search;
+mod stale;
 #[cfg(test)]
 mod tests;
 

@@ -75,6 +75,9 @@ pub struct ShapeField {
     pub list_depth: u32,
     /// What is expected inside the lists.
     pub value: ShapeValue,
+    /// In the record that a fetch answers: how old an earlier value may be that stands in for a failed one, the longest that any of the
+    /// concrete types allows. What each allows is in [`ProjectionField::fallback`].
+    pub stale_ms: Option<u64>,
 }
 
 /// What a slot expects.
@@ -165,6 +168,9 @@ pub struct Fetch {
     pub timeout_ms: Option<u64>,
     /// How long its answer, or each entity of it, may be reused. `None`: not at all.
     pub cache: Option<Reuse>,
+    /// How old an earlier answer may be that stands in where this fetch fails: the longest that any of its fields
+    /// allows. `None`: no field does, or nothing may be kept.
+    pub stale_ms: Option<u64>,
 }
 
 /// How long an answer may be reused, and by whom. The service's own headers may shorten it.

@@ -76,6 +76,16 @@ impl Lifetime {
 /// How long the answer to what is selected in a fetch may be reused. `entity`: the type that an entity fetch answers; its
 /// fields are not root fields.
 pub(super) fn reuse(draft: &Draft<'_>, sel: SelId, entity: Option<&[Sym]>) -> Option<Reuse> {
+    let Lifetime { max_age_s, scope } = lifetime(draft, sel, entity);
+    Some(Reuse { max_age_s: max_age_s.filter(|age| *age > 0)?, scope })
+}
+
+/// Whether any of what is selected is one user's alone, however long it may be reused. `entity`: see [`reuse`].
+pub(super) fn is_private(draft: &Draft<'_>, sel: SelId, entity: Option<&[Sym]>) -> bool {
+    lifetime(draft, sel, entity).scope == CacheScope::Private
+}
+
+fn lifetime(draft: &Draft<'_>, sel: SelId, entity: Option<&[Sym]>) -> Lifetime {
     let mut lifetime = Lifetime { max_age_s: None, scope: CacheScope::Public };
     let subgraph = draft.job(draft.ctx(draft.sel(sel).ctx).job).subgraph;
     for object in entity.unwrap_or_default() {
@@ -83,8 +93,7 @@ pub(super) fn reuse(draft: &Draft<'_>, sel: SelId, entity: Option<&[Sym]>) -> Op
         lifetime.restrict(Some(hint.max_age_s.unwrap_or(0)), hint.scope);
     }
     narrow(draft, sel, entity.is_none(), &mut lifetime);
-    let max_age_s = lifetime.max_age_s.filter(|age| *age > 0)?;
-    Some(Reuse { max_age_s, scope: lifetime.scope })
+    lifetime
 }
 
 fn narrow(draft: &Draft<'_>, sel: SelId, is_root: bool, lifetime: &mut Lifetime) {

@@ -48,7 +48,7 @@ async fn calls_of_one_batch_are_bounded() {
     let loaded = loaders.load(all, &Commas::default()).await;
     assert_eq!(script.most_running(), 3);
     assert_eq!(script.calls().len(), 10, "the default size holds where the batch says none");
-    assert!((0..20).all(|i| show(&loaded[i]) == format!("{i}!")));
+    assert!((0..20).all(|i| show(&loaded[i].result) == format!("{i}!")));
 }
 
 #[tokio::test(start_paused = true)]

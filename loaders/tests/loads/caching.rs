@@ -14,7 +14,7 @@ fn reuse() -> Option<Reuse> {
 }
 
 fn reuse_by(partition: Partition) -> Option<Reuse> {
-    Some(Reuse { partition, max_age: 60 * SECOND })
+    Some(Reuse { partition, max_age: 60 * SECOND, stale: Duration::ZERO })
 }
 
 /// Echoes with a `Cache-Control` header.
@@ -108,7 +108,7 @@ async fn an_answer_that_is_no_success_is_not_kept() {
     let loaders = loaders(&script);
     let given = keys(&["a"]);
     for _ in 0..2 {
-        assert!(loaders.load(batch(&given, 10, reuse()), &Lenient).await[0].is_ok());
+        assert!(loaders.load(batch(&given, 10, reuse()), &Lenient).await[0].result.is_ok());
     }
     assert_eq!(script.calls().len(), 2);
 }
@@ -166,7 +166,7 @@ async fn an_entry_does_not_hold_the_answer() {
     let loaders = loaders(&script);
     load(&loaders, &["a"], 10, reuse()).await;
     let given = keys(&["a"]);
-    let cached = loaders.load(batch(&given, 10, reuse()), &Commas::default()).await.remove(0).unwrap();
+    let cached = loaders.load(batch(&given, 10, reuse()), &Commas::default()).await.remove(0).result.unwrap();
     assert_eq!((script.calls().len(), &cached.data), (1, &held));
     assert_ne!(cached.data.as_ptr(), held.as_ptr());
 }

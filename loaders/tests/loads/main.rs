@@ -8,3 +8,4 @@ mod caching;
 mod http_exchanges;
 mod script;
 mod sharing;
+mod standing_in;

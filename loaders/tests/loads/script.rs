@@ -167,7 +167,7 @@ pub(crate) fn batch(keys: &[Bytes], keys_max: usize, reuse: Option<Reuse>) -> Ba
 pub(crate) async fn load(loaders: &Loaders, given: &[&str], keys_max: usize, reuse: Option<Reuse>) -> Vec<String> {
     let given = keys(given);
     let results = loaders.load(batch(&given, keys_max, reuse), &Commas::default()).await;
-    results.iter().map(show).collect()
+    results.iter().map(|outcome| show(&outcome.result)).collect()
 }
 
 pub(crate) fn show(result: &Result<Entry, LoadError>) -> String {

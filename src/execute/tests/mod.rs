@@ -49,7 +49,7 @@ pub(super) fn supergraph(schema: &str, subgraphs: Vec<Subgraph>) -> Supergraph {
 
 /// `key: Leaf` or a nested shape.
 pub(super) fn field(key: &str, slot: u32, list_depth: u32, value: ShapeValue) -> ShapeField {
-    ShapeField { key: name(key), slot: SlotId(slot), list_depth, value }
+    ShapeField { key: name(key), slot: SlotId(slot), list_depth, value, stale_ms: None }
 }
 
 pub(super) fn shape(slots: u32, fields: Vec<ShapeField>) -> Shape {
@@ -64,6 +64,7 @@ pub(super) fn fetch(subgraph: u32, after: &[u32], call: Call) -> Fetch {
         call,
         timeout_ms: Some(400),
         cache: None,
+        stale_ms: None,
     }
 }
 
