@@ -35,6 +35,30 @@ fn cases() {
     assert!(failed.is_empty(), "these cases fail: {failed:?}");
 }
 
+/// The servers' strictness is what the cases rest on, so it must show when the gateway believes something untrue.
+#[test]
+fn a_gateway_that_is_told_lies_is_found_out() {
+    let case = Case::read("tests/cases/federation/supergraph_file".as_ref());
+    let lies = [
+        // An external field that nothing provides.
+        ("@join__field(graph: POSTS, external: true) @join__field(graph: USERS)", "", "not provided here"),
+        // A requirement that is not known of.
+        ("@join__field(graph: POSTS, requires: \"email\")", "@join__field(graph: POSTS)", "@requires"),
+        // A key that the service does not have.
+        ("key: \"id\", extension: true", "key: \"email\", extension: true", "no such entity"),
+        // A field that was taken over.
+        ("@join__field(graph: USERS, override: \"posts\")", "@join__field(graph: POSTS)", "took over"),
+        // A field that the service does not have.
+        ("title: String @join__field(graph: POSTS)", "title: String @join__field(graph: USERS)", "not valid"),
+    ];
+    for (truth, lie, finding) in lies {
+        let told = case.supergraph.as_ref().unwrap().replace(truth, lie);
+        assert_ne!(&told, case.supergraph.as_ref().unwrap(), "{truth}");
+        let wrong = check(&Case { supergraph: Some(told), ..case.clone() });
+        assert!(wrong.iter().any(|wrong| wrong.contains(finding)), "{finding}: {wrong:#?}");
+    }
+}
+
 /// Graphs that the test makes, each with a dozen operations.
 const GRAPHS: u64 = 150;
 
@@ -48,7 +72,8 @@ fn oracle() {
     for seed in first..first + graphs {
         match random::run(seed) {
             Ok(count) => operations += count,
-            Err((case, wrong)) => {
+            Err(failed_case) => {
+                let (case, wrong) = *failed_case;
                 let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle").join(&case.name);
                 let _ = fs::remove_dir_all(&folder);
                 case.write(&folder);

@@ -515,14 +515,14 @@ impl<'a> Assembler<'_, 'a> {
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.
     fn needs_for(&self, pos: PosId, field: &Field, object: Sym) -> Vec<NeedId> {
         let Some(sym) = self.draft.graph.sym(&field.name) else { return Vec::new() };
-        let needs = self.draft.needs_of(pos, sym, &field.arguments);
+        let mut needs = self.draft.all_needs_of(pos, sym, &field.arguments);
         if pos == PosId(0) && self.operation.kind == OperationType::Mutation {
             // Equal root fields of a mutation are needs of their own, in the client's order.
             let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
             let before = fields
                 .take_while(|other| !std::ptr::eq(*other, field))
                 .filter(|other| other.name == field.name && other.arguments == field.arguments);
-            return needs.into_iter().skip(before.count()).take(1).collect();
+            return needs.nth(before.count()).into_iter().collect();
         }
         let answers = |id: &NeedId| {
             let need = self.draft.need(*id);
@@ -530,7 +530,7 @@ impl<'a> Assembler<'_, 'a> {
                 |set: &SelectionSet| need.client.iter().any(|client| std::ptr::eq(*client, set) || *client == set);
             need.types.contains(&object) && field.selection.as_ref().is_none_or(is_same)
         };
-        needs.into_iter().filter(answers).collect()
+        needs.filter(answers).collect()
     }
 
     fn field(&self, pos: PosId, field: &Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {

@@ -1,7 +1,9 @@
 //! A plan while it is being made.
 //!
 //! What the client's selection and every key and requirement want is the same thing here: a [`Need`], one field (by name and
-//! arguments, so that aliases of the same field share it) of the objects at a position, for some concrete types. What can
+//! arguments, so that aliases of the same field share it) of the objects at a position, for some concrete types. Aliases
+//! that select different things of an object are needs of their own, and are asked for apart: a null that must not be in what
+//! one of them selects takes away the whole object, and the others must keep theirs. What can
 //! give it is a [`Ctx`]: a place in a fetch where objects of that position stand. A context of a nested object exists as soon
 //! as its parent's does, but costs nothing until something is taken from it; then it is *materialized*: asked for.
 //! Fetches are [`Job`]s here; see `merge` for how they travel together.
@@ -76,6 +78,8 @@ pub(super) struct Need<'a> {
     /// For an object: what the client selects of it, and where its objects stand once that is known.
     pub(super) client: Vec<&'a SelectionSet>,
     pub(super) is_composite: bool,
+    /// For an object: another need has the same field for these types. Keys and requirements are read from that one.
+    pub(super) is_twin: bool,
     pub(super) child: Option<PosId>,
     /// For a leaf: where it is taken from, and for which types.
     pub(super) sources: Vec<(CtxId, Vec<Sym>)>,
@@ -238,7 +242,7 @@ impl<'a> Draft<'a> {
             && owner != need
         {
             let (owner, other) = (self.need(owner), self.need(need));
-            if owner.args != other.args || self.pos(owner.pos).ordinal != 0 {
+            if owner.args != other.args {
                 return None;
             }
         }
@@ -407,10 +411,20 @@ impl<'a> Draft<'a> {
         self.sel(self.ctx(parent).sel?).entries.iter().position(|entry| entry.sub == Some(sub))
     }
 
-    /// Needs of a position with that field and arguments.
+    /// Needs of a position with that field and arguments, each for other types.
     pub(super) fn needs_of(&self, pos: PosId, field: Sym, args: &[(Name, Node<Value>)]) -> Vec<NeedId> {
-        let same = |id: &NeedId| self.need(*id).field == field && *self.need(*id).args == *args;
-        self.pos(pos).needs.iter().copied().filter(same).collect()
+        self.all_needs_of(pos, field, args).filter(|id| !self.need(*id).is_twin).collect()
+    }
+
+    /// As [`Self::needs_of`], with those that only select something else of the same objects.
+    pub(super) fn all_needs_of(
+        &self,
+        pos: PosId,
+        field: Sym,
+        args: &[(Name, Node<Value>)],
+    ) -> impl Iterator<Item = NeedId> {
+        let same = move |id: &NeedId| self.need(*id).field == field && *self.need(*id).args == *args;
+        self.pos(pos).needs.iter().copied().filter(same)
     }
 
     /// The contexts that a field set of objects of some types is read from, once there is a source for all of it.

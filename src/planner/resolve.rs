@@ -13,7 +13,9 @@ use std::rc::Rc;
 use apollo_compiler::Name;
 use apollo_compiler::collections::{HashMap, HashSet, IndexMap};
 
-use super::draft::{Args, Ctx, CtxId, Draft, Job, JobId, JobKind, Need, NeedId, Origin, Pos, PosId, Static, common};
+use super::draft::{
+    Args, Ctx, CtxId, Draft, Job, JobId, JobKind, Need, NeedId, Origin, Pos, PosId, Static, add_types, common,
+};
 use super::graph::{Graph, NodeId, ResolverMode, Sym};
 use super::missing::Missing;
 use super::reach::{How, State};
@@ -229,17 +231,18 @@ impl<'a, 's> Solver<'a, 's> {
         let info = types.first().and_then(|object| self.draft.graph.field_info(*object, field));
         let is_composite = info.is_some_and(|info| info.leaf.is_none());
         let (child, sources) = (None, Vec::new());
-        self.draft.needs.push(Need { pos, field, args, types, client, is_composite, child, sources });
+        let is_twin = false;
+        self.draft.needs.push(Need { pos, field, args, types, client, is_composite, is_twin, child, sources });
         self.draft.positions[pos.index()].needs.push(id);
         id
     }
 
     /// The needs of what the client selects at a position.
     pub(super) fn client_needs(&mut self, pos: PosId) -> Result<Vec<NeedId>, Stop> {
-        type ByType<'a> = IndexMap<Sym, Vec<&'a SelectionSet>>;
+        type BySelection<'a> = IndexMap<Option<&'a SelectionSet>, Vec<Sym>>;
         let graph = self.draft.graph;
         let types = self.draft.pos(pos).types.clone();
-        let mut wanted: IndexMap<(Sym, Args), ByType<'a>> = IndexMap::default();
+        let mut wanted: IndexMap<(Sym, Args), BySelection<'a>> = IndexMap::default();
         for set in self.draft.pos(pos).client.clone() {
             for branch in &set.branches {
                 let objects: Vec<Sym> = branch.types.iter().filter_map(|name| graph.sym(name)).collect();
@@ -247,43 +250,70 @@ impl<'a, 's> Solver<'a, 's> {
                 for field in &branch.fields {
                     self.tick(1)?;
                     let Some(sym) = self.fetched_field(field) else { continue };
-                    let by_type = wanted.entry((sym, field.arguments.clone().into())).or_default();
-                    for object in &objects {
-                        by_type.entry(*object).or_default().extend(field.selection.as_ref());
-                    }
+                    let by_selection = wanted.entry((sym, field.arguments.clone().into())).or_default();
+                    // Types of which the same is wanted share a need, and with it a position.
+                    add_types(by_selection.entry(field.selection.as_ref()).or_default(), &objects);
                 }
             }
         }
         let mut needs = Vec::new();
-        for ((field, args), by_type) in wanted {
-            // Types of which the same is wanted share a need, and with it a position.
-            let mut groups: IndexMap<Vec<&'a SelectionSet>, Vec<Sym>> = IndexMap::default();
-            for (object, sets) in by_type {
-                groups.entry(sets).or_default().push(object);
-            }
-            for (sets, mut objects) in groups {
-                objects.sort();
-                // A key or a requirement may have wanted it before.
-                for known in self.draft.needs_of(pos, field, &args) {
-                    let need = &mut self.draft.needs[known.index()];
-                    if need.is_composite && need.client.is_empty() && need.types.iter().all(|o| objects.contains(o)) {
-                        need.client.clone_from(&sets);
-                        if let Some(child) = need.child {
-                            self.draft.positions[child.index()].client.clone_from(&sets);
-                        }
-                    } else if need.is_composite {
-                        continue;
-                    }
-                    let covered = self.draft.need(known).types.clone();
-                    objects.retain(|object| !covered.contains(object));
-                    needs.push(known);
-                }
-                if !objects.is_empty() {
-                    needs.push(self.add_need(pos, field, Rc::clone(&args), objects, sets));
+        for ((field, args), by_selection) in wanted {
+            for (selection, objects) in by_selection {
+                match selection {
+                    None => self.leaf_need(pos, field, &args, objects, &mut needs),
+                    Some(selection) => self.object_need(pos, field, &args, objects, selection, &mut needs),
                 }
             }
         }
         Ok(needs)
+    }
+
+    fn leaf_need(&mut self, pos: PosId, field: Sym, args: &Args, mut objects: Vec<Sym>, needs: &mut Vec<NeedId>) {
+        // A key or a requirement may have wanted it before.
+        for known in self.draft.needs_of(pos, field, args) {
+            let covered = &self.draft.need(known).types;
+            objects.retain(|object| !covered.contains(object));
+            needs.push(known);
+        }
+        if !objects.is_empty() {
+            needs.push(self.add_need(pos, field, Rc::clone(args), objects, Vec::new()));
+        }
+    }
+
+    fn object_need(
+        &mut self,
+        pos: PosId,
+        field: Sym,
+        args: &Args,
+        mut objects: Vec<Sym>,
+        selection: &'a SelectionSet,
+        needs: &mut Vec<NeedId>,
+    ) {
+        let mut twins = Vec::new();
+        for known in self.draft.needs_of(pos, field, args) {
+            let need = &mut self.draft.needs[known.index()];
+            let both = common(&objects, &need.types);
+            objects.retain(|object| !both.contains(object));
+            // What only a key or a requirement wanted before can be the client's as well.
+            if need.client.is_empty() && !both.is_empty() && both.len() == need.types.len() {
+                need.client.push(selection);
+                if let Some(child) = need.child {
+                    self.draft.positions[child.index()].client.push(selection);
+                }
+                needs.push(known);
+            } else {
+                twins.extend(both);
+            }
+        }
+        if !objects.is_empty() {
+            needs.push(self.add_need(pos, field, Rc::clone(args), objects, vec![selection]));
+        }
+        if !twins.is_empty() {
+            twins.sort();
+            let twin = self.add_need(pos, field, Rc::clone(args), twins, vec![selection]);
+            self.draft.needs[twin.index()].is_twin = true;
+            needs.push(twin);
+        }
     }
 
     /// Whether the client asks for the concrete type, or for different things of different types.
@@ -479,8 +509,11 @@ impl<'a, 's> Solver<'a, 's> {
                 need
             } else {
                 let args = Rc::clone(&self.draft.need(need).args);
-                let client = self.draft.need(need).client.clone();
-                self.add_need(pos, field, args, objects, client)
+                let Need { client, is_twin, .. } = self.draft.need(need);
+                let (client, is_twin) = (client.clone(), *is_twin);
+                let part = self.add_need(pos, field, args, objects, client);
+                self.draft.needs[part.index()].is_twin = is_twin;
+                part
             };
             is_first = false;
             if targets.iter().any(Option::is_some) {

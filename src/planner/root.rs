@@ -7,7 +7,7 @@
 use apollo_compiler::ast::OperationType;
 
 use super::draft::{CtxId, JobKind, NeedId, Origin, PosId, Static};
-use super::graph::{NodeId, Sym};
+use super::graph::{Connected, NodeId, Sym};
 use super::policy;
 use super::reach::{hash, root_call};
 use super::resolve::{Solver, Stop};
@@ -72,7 +72,8 @@ impl Solver<'_, '_> {
         for (index, connected) in graph.connected(object, field).iter().enumerate() {
             let target = graph.edge(connected.node, field).and_then(|edge| edge.target);
             let below = target.map_or(0, |target| self.missing_below(target, need));
-            ways.push(((1 + below, usize::MAX, ways.len()), RootWay::Connected(index)));
+            let is_new = ordinal > 0 || self.connected_context(connected, need).is_none();
+            ways.push(((usize::from(is_new) + below, usize::MAX, ways.len()), RootWay::Connected(index)));
         }
         ways.sort_by_key(|(cost, _)| *cost);
         if ways.is_empty() {
@@ -83,6 +84,12 @@ impl Solver<'_, '_> {
             RootWay::Fetch(root) => self.root_job(pos, object, root, field, ordinal),
             RootWay::Connected(index) => {
                 let connected = graph.connected(object, field)[index].clone();
+                // Another selection of the same call.
+                let same = self.connected_context(&connected, need).filter(|_| ordinal == 0);
+                if let Some(ctx) = same {
+                    self.take(need, ctx);
+                    return Ok(());
+                }
                 let kind = JobKind::ConnectRoot { connector: connected.connector, need };
                 let timeout = policy::root_timeout(
                     self.draft.supergraph,
@@ -116,6 +123,20 @@ impl Solver<'_, '_> {
             matches!(self.draft.ctx(*ctx).shape, Static::Node(node) if node == root)
                 && job.kind == JobKind::Root
                 && job.timeout_ms == timeout
+        })
+    }
+
+    /// A root context of the same connector with the same arguments.
+    fn connected_context(&self, connected: &Connected, need: NeedId) -> Option<CtxId> {
+        let same = |other: NeedId| {
+            let (need, other) = (self.draft.need(need), self.draft.need(other));
+            need.field == other.field && need.args == other.args
+        };
+        self.draft.pos(PosId(0)).contexts.iter().copied().find(|ctx| {
+            let job = self.draft.job(self.draft.ctx(*ctx).job);
+            job.subgraph == connected.subgraph
+                && matches!(job.kind, JobKind::ConnectRoot { connector, need }
+                    if connector == connected.connector && same(need))
         })
     }
 

@@ -117,3 +117,29 @@ fn facts(schema: &Schema) -> BTreeSet<String> {
     }
     facts
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::responses;
+
+    #[test]
+    fn what_must_not_differ() {
+        let expected = json!({"data": {"a": 1, "b": null}, "errors": [{"message": "no", "path": ["b", "c"]}]});
+        let same = |data: &str, errors: serde_json::Value| {
+            let data: serde_json::Value = serde_json::from_str(data).unwrap();
+            responses(&expected, &json!({"data": data, "errors": errors})).is_empty()
+        };
+        let (data, errors) = (r#"{"a":1,"b":null}"#, json!([{"message": "failed", "path": ["b"]}]));
+        assert!(same(data, errors.clone()), "another message, and the place that is null");
+        assert!(!same(r#"{"b":null,"a":1}"#, errors.clone()), "the order of keys");
+        assert!(!same(r#"{"a":2,"b":null}"#, errors.clone()), "a value");
+        assert!(!same(r#"{"a":1,"b":null,"c":1}"#, errors), "another key");
+        assert!(!same(data, json!([])), "nothing explains the null");
+        assert!(
+            !same(data, json!([{"message": "no", "path": ["b"]}, {"message": "odd", "path": ["a"]}])),
+            "an error too many"
+        );
+    }
+}

@@ -368,8 +368,8 @@ impl Object {
                 if sent.len() != expected.len() {
                     return Err(different());
                 }
-                let pairs = sent.iter().zip(expected);
-                pairs.map(|(sent, expected)| self.same(schema, type_name, items, sent, expected)).collect()
+                let mut pairs = sent.iter().zip(expected);
+                pairs.try_for_each(|(sent, expected)| self.same(schema, type_name, items, sent, expected))
             }
             (sent, expected) if items.is_empty() => {
                 if sent == expected {

@@ -18,7 +18,14 @@ pub(crate) fn random(rng: &mut Rng, graph: &Graph) -> Value {
         roots.insert(field.name.clone(), value);
     }
     data.insert("Query".into(), roots.into());
+    let mutation = |field: &Field, rng: &mut Rng| match field.inner {
+        Inner::Int => json!({"$count": true}),
+        _ => value(rng, graph, field),
+    };
+    let mutations = graph.mutations.iter().map(|field| (field.name.clone(), mutation(field, rng)));
+    data.insert("Mutation".into(), Value::Object(mutations.collect()));
     for (index, entity) in graph.entities.iter().enumerate() {
+        let lacking = graph.may_lack(index).filter(|_| rng.percent(50));
         let mut instances = Map::new();
         for number in 0..INSTANCES {
             let id = format!("{}{number}", entity.name.to_lowercase());
@@ -36,6 +43,12 @@ pub(crate) fn random(rng: &mut Rng, graph: &Graph) -> Value {
                     fields.insert(field.name.clone(), value(rng, graph, field));
                 }
             }
+            if let Some(subgraph) = lacking.filter(|_| rng.percent(40)) {
+                fields.insert("$missingIn".into(), json!([format!("s{subgraph}")]));
+                for field in entity.fields.iter().filter(|field| field.owners.contains(&subgraph)) {
+                    fields.insert(field.name.clone(), Value::Null);
+                }
+            }
             instances.insert(id, fields.into());
         }
         data.insert(entity.name.clone(), instances.into());
@@ -48,7 +61,7 @@ fn value(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
     if !field.protected && rng.percent(2) {
         return if rng.percent(50) { Value::Null } else { json!({"$error": format!("{} failed", field.name)}) };
     }
-    if field.argument && rng.percent(80) {
+    if field.argument && field.inner == Inner::Text && rng.percent(80) {
         return json!({"$echo": field.name});
     }
     wrapped(rng, graph, field, field.wrap)

@@ -5,6 +5,8 @@
 //! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
 //! differ per subgraph, interface objects.
 
+mod write;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rng::Rng;
@@ -25,6 +27,11 @@ pub(crate) enum Inner {
 /// Lists and nulls around it; `@` is the type.
 pub(crate) const WRAPS: [&str; 6] = ["@", "@!", "[@]", "[@!]!", "[[@]]", "[@!]"];
 
+/// One of the first so many.
+fn wrap(rng: &mut Rng, of: usize) -> &'static str {
+    WRAPS[rng.below(of)]
+}
+
 /// A field of the unsplit schema, and where it is resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
@@ -39,6 +46,8 @@ pub(crate) struct Field {
     pub(crate) shareable: bool,
     pub(crate) requires: Option<String>,
     pub(crate) provides: Option<String>,
+    /// The subgraph that it was taken over from.
+    pub(crate) overrides: Option<usize>,
     /// Others need its value: its data never fails.
     pub(crate) protected: bool,
 }
@@ -57,6 +66,7 @@ impl Field {
             shareable,
             requires,
             provides,
+            overrides: None,
             protected: false,
         }
     }
@@ -112,6 +122,7 @@ pub(crate) struct Graph {
     pub(crate) interfaces: Vec<Abstract>,
     pub(crate) unions: Vec<Abstract>,
     pub(crate) roots: Vec<Field>,
+    pub(crate) mutations: Vec<Field>,
     pub(crate) interface_object: Option<InterfaceObject>,
     /// Value types in subgraphs that only require them: (value, subgraph) → fields.
     required_values: BTreeMap<(usize, usize), BTreeSet<String>>,
@@ -132,6 +143,7 @@ impl Graph {
             interfaces: Vec::new(),
             unions: Vec::new(),
             roots: Vec::new(),
+            mutations: Vec::new(),
             interface_object: None,
             required_values: BTreeMap::new(),
         };
@@ -164,6 +176,17 @@ impl Graph {
             for _ in 0..rng.between(1, 2) {
                 graph.add_root(rng, subgraph, &all);
             }
+        }
+        for number in 0..rng.below(4) {
+            let owner = rng.below(subgraphs);
+            let (inner, owners) = match rng.percent(40) {
+                true => (Inner::Int, rng.some(&all)),
+                false => (Inner::Entity(rng.below(graph.entities.len())), vec![owner]),
+            };
+            graph.settle(rng, inner, &owners);
+            let mut field = Field::new(format!("m{number}"), inner, "@", owners);
+            field.argument = rng.percent(50);
+            graph.mutations.push(field);
         }
         graph.add_interface_object(rng);
         for entity in 0..graph.entities.len() {
@@ -260,12 +283,12 @@ impl Graph {
             }
             let (inner, wrap) = if depth < 2 && rng.percent(25) {
                 of = rng.some(owners);
-                (Inner::Value(self.add_value(rng, &of, depth + 1)), *rng.pick(&WRAPS))
+                (Inner::Value(self.add_value(rng, &of, depth + 1)), wrap(rng, WRAPS.len()))
             } else if rng.percent(15) {
                 let of = Inner::Entity(rng.below(self.entities.len()));
-                (of, *rng.pick(&WRAPS))
+                (of, wrap(rng, WRAPS.len()))
             } else {
-                (Graph::leaf(rng), *rng.pick(&WRAPS[..4]))
+                (Graph::leaf(rng), wrap(rng, 4))
             };
             self.settle(rng, inner, &of);
             fields.push(Field::new(format!("v{index}{number}"), inner, wrap, of));
@@ -299,18 +322,23 @@ impl Graph {
                         owners = rng.some(&homes);
                     }
                     let inner = Graph::leaf(rng);
-                    let mut field = Field::new(name, inner, WRAPS[rng.below(4)], owners);
+                    let mut field = Field::new(name, inner, wrap(rng, 4), owners);
+                    let others: Vec<usize> =
+                        homes.iter().copied().filter(|home| !field.owners.contains(home)).collect();
+                    if field.owners.len() == 1 && !others.is_empty() && rng.percent(15) {
+                        field.overrides = Some(*rng.pick(&others));
+                    }
                     field.argument = inner == Inner::Text && field.wrap == "@" && rng.percent(50);
                     field
                 }
                 45..=64 => {
                     owners = rng.some(&homes);
                     let value = self.add_value(rng, &owners, 0);
-                    Field::new(name, Inner::Value(value), *rng.pick(&WRAPS), owners)
+                    Field::new(name, Inner::Value(value), wrap(rng, WRAPS.len()), owners)
                 }
                 _ => {
                     let inner = self.object(rng);
-                    Field::new(name, inner, *rng.pick(&WRAPS), owners)
+                    Field::new(name, inner, wrap(rng, WRAPS.len()), owners)
                 }
             };
             self.settle(rng, field.inner, &field.owners);
@@ -326,11 +354,11 @@ impl Graph {
         let field = if rng.percent(20) {
             owners = rng.some(all);
             let value = self.add_value(rng, &owners, 0);
-            Field::new(name, Inner::Value(value), *rng.pick(&WRAPS), owners)
+            Field::new(name, Inner::Value(value), wrap(rng, WRAPS.len()), owners)
         } else {
             let inner = self.object(rng);
             let by_id = matches!(inner, Inner::Entity(_)) && rng.percent(25);
-            let mut field = Field::new(name, inner, if by_id { "@" } else { *rng.pick(&WRAPS) }, owners);
+            let mut field = Field::new(name, inner, if by_id { "@" } else { wrap(rng, WRAPS.len()) }, owners);
             field.by_id = by_id;
             field
         };
@@ -356,10 +384,10 @@ impl Graph {
             let inner = Graph::leaf(rng);
             // An interface object is asked the same fields for all types, so a failure could null what was asked of one only.
             let protected = true;
-            Field { protected, ..Field::new(format!("x{number}"), inner, WRAPS[rng.below(4)], vec![subgraph]) }
+            Field { protected, ..Field::new(format!("x{number}"), inner, wrap(rng, 4), vec![subgraph]) }
         });
         let fields = fields.collect();
-        let mut root = Field::new("xs".into(), Inner::Interface(interface), *rng.pick(&WRAPS), vec![subgraph]);
+        let mut root = Field::new("xs".into(), Inner::Interface(interface), wrap(rng, WRAPS.len()), vec![subgraph]);
         root.by_id = false;
         self.roots.push(root);
         self.interface_object = Some(InterfaceObject { interface, owner, subgraph, fields, external: BTreeSet::new() });
@@ -388,7 +416,7 @@ impl Graph {
     /// Lets a subgraph require a field, if it can.
     fn require(&mut self, rng: &mut Rng, entity: usize, field: usize, by: usize) -> Option<String> {
         let required = self.entities[entity].fields[field].clone();
-        if required.owners.contains(&by) || required.provides.is_some() {
+        if required.owners.contains(&by) || required.provides.is_some() || required.overrides == Some(by) {
             return None;
         }
         let selection = match required.inner {
@@ -409,7 +437,11 @@ impl Graph {
             }
             Inner::Entity(other) => {
                 let leaf = |field: &Field| {
-                    field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&by)
+                    field.is_leaf()
+                        && !field.argument
+                        && field.requires.is_none()
+                        && field.overrides != Some(by)
+                        && !field.owners.contains(&by)
                 };
                 let leaves: Vec<usize> = (0..self.entities[other].fields.len())
                     .filter(|at| leaf(&self.entities[other].fields[*at]))
@@ -419,7 +451,7 @@ impl Graph {
                 }
                 let at = *rng.pick(&leaves);
                 self.know(rng, other, by, false);
-                self.entities[other].fields[at].protected = true;
+                self.protect_entity(other);
                 let text = self.line(&self.entities[other].fields[at], None, false);
                 let name = self.entities[other].fields[at].name.clone();
                 let view = self.entities[other].views.get_mut(&by).expect("it is known");
@@ -464,6 +496,21 @@ impl Graph {
         }
     }
 
+    /// As `protect`, for an entity and what it cannot be without.
+    fn protect_entity(&mut self, entity: usize) {
+        for at in 0..self.entities[entity].fields.len() {
+            let field = &mut self.entities[entity].fields[at];
+            if std::mem::replace(&mut field.protected, true) {
+                continue;
+            }
+            match field.inner {
+                Inner::Entity(below) if field.wrap.contains('!') => self.protect_entity(below),
+                Inner::Value(below) => self.protect(below),
+                _ => {}
+            }
+        }
+    }
+
     fn add_provides(&mut self, rng: &mut Rng) {
         for entity in 0..self.entities.len() {
             for index in 0..self.entities[entity].fields.len() {
@@ -474,7 +521,11 @@ impl Graph {
                     continue;
                 }
                 let fits = |field: &Field| {
-                    field.is_leaf() && !field.argument && field.requires.is_none() && !field.owners.contains(&owner)
+                    field.is_leaf()
+                        && !field.argument
+                        && field.requires.is_none()
+                        && field.overrides.is_none()
+                        && !field.owners.contains(&owner)
                 };
                 let fitting: Vec<usize> = (0..self.entities[other].fields.len())
                     .filter(|at| fits(&self.entities[other].fields[*at]))
@@ -493,6 +544,34 @@ impl Graph {
                 self.entities[entity].fields[index].provides = Some(name);
             }
         }
+    }
+
+    /// A subgraph that may lack an entity which others know: nobody reaches it there otherwise, and all that is lost may be null.
+    pub(crate) fn may_lack(&self, entity: usize) -> Option<usize> {
+        let it = &self.entities[entity];
+        let may = |subgraph: &usize| {
+            let refers = |field: &Field| {
+                let leads = match field.inner {
+                    Inner::Entity(other) => other == entity,
+                    Inner::Interface(index) => self.interfaces[index].members.contains(&entity),
+                    Inner::Union(index) => self.unions[index].members.contains(&entity),
+                    _ => false,
+                };
+                leads && field.owners.contains(subgraph)
+            };
+            let fields = self.entities.iter().flat_map(|entity| &entity.fields).chain(self.values.iter().flatten());
+            let lost = |field: &Field| {
+                !field.owners.contains(subgraph)
+                    || (field.owners.len() == 1 && !field.wrap.ends_with('!') && !field.shareable)
+            };
+            let is_keyed = |object: &InterfaceObject| {
+                object.owner == *subgraph && self.interfaces[object.interface].members.contains(&entity)
+            };
+            !fields.chain(&self.roots).chain(&self.mutations).any(refers)
+                && it.fields.iter().all(lost)
+                && !self.interface_object.as_ref().is_some_and(is_keyed)
+        };
+        (!it.has_code).then(|| self.homes(entity).into_iter().find(may)).flatten()
     }
 
     fn choose_interface_fields(&mut self, rng: &mut Rng) {
@@ -529,188 +608,6 @@ impl Graph {
                 self.entities[*entity].fields[at].protected = true;
             }
         }
-    }
-
-    fn type_name(&self, inner: Inner) -> String {
-        match inner {
-            Inner::Int => "Int".into(),
-            Inner::Text => "String".into(),
-            Inner::Flag => "Boolean".into(),
-            Inner::Color => "Color".into(),
-            Inner::Value(index) => format!("V{index}"),
-            Inner::Entity(index) => self.entities[index].name.clone(),
-            Inner::Interface(index) => self.interfaces[index].name.clone(),
-            Inner::Union(index) => self.unions[index].name.clone(),
-        }
-    }
-
-    /// A field's definition: in a subgraph with its directives, or as clients see it.
-    fn line(&self, field: &Field, subgraph: Option<usize>, federated: bool) -> String {
-        let ty = field.wrap.replace('@', &self.type_name(field.inner));
-        let arguments = match (field.argument, field.by_id) {
-            (true, _) => "(x: Int = 3)",
-            (_, true) => "(id: ID!)",
-            _ => "",
-        };
-        let mut text = format!("{}{arguments}: {ty}", field.name);
-        if !federated {
-            return text;
-        }
-        if field.shareable && subgraph.is_some() {
-            text.push_str(" @shareable");
-        }
-        if let Some(requires) = &field.requires {
-            text.push_str(&format!(" @requires(fields: \"{requires}\")"));
-        }
-        if let Some(provides) = &field.provides {
-            text.push_str(&format!(" @provides(fields: \"{provides}\")"));
-        }
-        text
-    }
-
-    /// The interfaces that an entity implements in a subgraph, or anywhere.
-    fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
-        let known = |interface: &&Abstract| match subgraph {
-            Some(subgraph) => interface.known.get(&subgraph).is_some_and(|known| known.contains(&entity)),
-            None => interface.known.values().any(|known| known.contains(&entity)),
-        };
-        let names: Vec<&str> = self.interfaces.iter().filter(known).map(|interface| interface.name.as_str()).collect();
-        if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
-    }
-
-    fn common_line(&self, name: &str) -> String {
-        match COMMON.iter().find(|(common, ..)| *common == name) {
-            Some((_, inner, wrap)) => format!("{name}: {}", wrap.replace('@', &self.type_name(*inner))),
-            None => "id: ID!".into(),
-        }
-    }
-
-    /// The unsplit schema.
-    pub(crate) fn schema(&self) -> String {
-        let mut out = String::new();
-        let mut lines = |head: String, fields: Vec<String>| {
-            out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
-        };
-        lines("type Query".into(), self.roots.iter().map(|field| self.line(field, None, false)).collect());
-        let object_fields = |index: usize| {
-            let object = self.interface_object.iter().filter(move |object| object.interface == index);
-            object.flat_map(|object| &object.fields).map(|field| self.line(field, None, false))
-        };
-        let mut has_ref = false;
-        for (index, entity) in self.entities.iter().enumerate() {
-            let mut fields = vec!["id: ID!".to_owned()];
-            if entity.has_code {
-                fields.extend(["code: String!".to_owned(), "ref: Ref!".to_owned()]);
-                has_ref = true;
-            }
-            fields.extend(entity.fields.iter().map(|field| self.line(field, None, false)));
-            for (at, interface) in self.interfaces.iter().enumerate() {
-                if interface.members.contains(&index) {
-                    fields.extend(object_fields(at));
-                }
-            }
-            lines(format!("type {}{}", entity.name, self.implements(index, None)), fields);
-        }
-        for (index, value) in self.values.iter().enumerate() {
-            lines(format!("type V{index}"), value.iter().map(|field| self.line(field, None, false)).collect());
-        }
-        for (index, interface) in self.interfaces.iter().enumerate().filter(|(_, it)| !it.known.is_empty()) {
-            let names: BTreeSet<&String> = interface.fields.values().flatten().collect();
-            let own = names.into_iter().map(|name| self.common_line(name));
-            lines(format!("interface {}", interface.name), own.chain(object_fields(index)).collect());
-        }
-        if has_ref {
-            lines("type Ref".into(), vec!["n: Int!".into()]);
-        }
-        for union in self.unions.iter().filter(|union| !union.known.is_empty()) {
-            let members: BTreeSet<&str> =
-                union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
-            out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
-        }
-        let is_known = |color: &str| self.fragments().iter().any(|(_, text)| text.contains(color));
-        if is_known("enum Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
-        }
-        out
-    }
-
-    /// The fragments, by name.
-    pub(crate) fn fragments(&self) -> Vec<(String, String)> {
-        (0..self.subgraphs).map(|subgraph| (format!("s{subgraph}"), self.fragment(subgraph))).collect()
-    }
-
-    fn fragment(&self, subgraph: usize) -> String {
-        let mut out = String::new();
-        let mut lines = |head: String, fields: Vec<String>| {
-            if !fields.is_empty() {
-                out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
-            }
-        };
-        let owned = |fields: &[Field]| -> Vec<String> {
-            let owned = fields.iter().filter(|field| field.owners.contains(&subgraph));
-            owned.map(|field| self.line(field, Some(subgraph), true)).collect()
-        };
-        lines("type Query".into(), owned(&self.roots));
-        for (index, entity) in self.entities.iter().enumerate() {
-            let Some(view) = entity.views.get(&subgraph) else { continue };
-            let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
-            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\")")));
-            let key_field = |name: &str| view.keys.iter().any(|key| key.split(' ').any(|word| word == name));
-            let mut fields = Vec::new();
-            for (name, line) in [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")] {
-                if key_field(name) {
-                    fields.push(line.to_owned());
-                }
-            }
-            let own = owned(&entity.fields);
-            fields.extend(own);
-            fields.extend(view.external.values().cloned());
-            lines(head, fields);
-        }
-        for (index, value) in self.values.iter().enumerate() {
-            let mut fields = owned(value);
-            for name in self.required_values.get(&(index, subgraph)).into_iter().flatten() {
-                let field = &value[field_index(value, name)];
-                fields.push(format!("{} @external", self.line(field, None, false)));
-            }
-            lines(format!("type V{index}"), fields);
-        }
-        for (index, interface) in self.interfaces.iter().enumerate() {
-            let Some(names) = interface.fields.get(&subgraph) else { continue };
-            let object = self.interface_object.as_ref();
-            let is_keyed = object.is_some_and(|object| object.interface == index && object.owner == subgraph);
-            let key = if is_keyed { " @key(fields: \"id\")" } else { "" };
-            lines(
-                format!("interface {}{key}", interface.name),
-                names.iter().map(|name| self.common_line(name)).collect(),
-            );
-        }
-        if let Some(object) = self.interface_object.as_ref().filter(|object| object.subgraph == subgraph) {
-            let name = &self.interfaces[object.interface].name;
-            let mut fields = vec!["id: ID!".to_owned()];
-            fields.extend(owned(&object.fields));
-            fields.extend(object.external.iter().map(|name| format!("{} @external", self.common_line(name))));
-            lines(format!("type {name} @interfaceObject @key(fields: \"id\")"), fields);
-        }
-        for union in &self.unions {
-            let Some(known) = union.known.get(&subgraph) else { continue };
-            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
-            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
-        }
-        if out.contains("Ref!") {
-            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
-        }
-        if out.contains("Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
-        }
-        let directives = ["key", "shareable", "external", "requires", "provides", "interfaceObject"];
-        let used: Vec<String> = directives
-            .iter()
-            .filter(|name| out.contains(&format!("@{name}")))
-            .map(|name| format!("\"@{name}\""))
-            .collect();
-        let link = "https://specs.apollo.dev/federation/v2.9";
-        format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn case(seed: u64) -> Case {
 }
 
 /// Checks the case of a seed; a failing one is made smaller.
-pub(crate) fn run(seed: u64) -> Result<usize, (Case, Vec<String>)> {
+pub(crate) fn run(seed: u64) -> Result<usize, Box<(Case, Vec<String>)>> {
     let case = case(seed);
     let wrong = guarded(&case);
     if wrong.is_empty() {
@@ -52,7 +52,7 @@ pub(crate) fn run(seed: u64) -> Result<usize, (Case, Vec<String>)> {
     }
     let case = shrink::shrink(case);
     let wrong = guarded(&case);
-    Err((case, wrong))
+    Err(Box::new((case, wrong)))
 }
 
 /// As `check`, where a panic counts as a finding.

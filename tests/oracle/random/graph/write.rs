@@ -1,0 +1,198 @@
+//! A random graph as text: the unsplit schema, and the fragments.
+
+use std::collections::BTreeSet;
+
+use super::{Abstract, COMMON, Field, Graph, Inner, field_index};
+
+impl Graph {
+    fn type_name(&self, inner: Inner) -> String {
+        match inner {
+            Inner::Int => "Int".into(),
+            Inner::Text => "String".into(),
+            Inner::Flag => "Boolean".into(),
+            Inner::Color => "Color".into(),
+            Inner::Value(index) => format!("V{index}"),
+            Inner::Entity(index) => self.entities[index].name.clone(),
+            Inner::Interface(index) => self.interfaces[index].name.clone(),
+            Inner::Union(index) => self.unions[index].name.clone(),
+        }
+    }
+
+    /// A field's definition: in a subgraph with its directives, or as clients see it.
+    pub(super) fn line(&self, field: &Field, subgraph: Option<usize>, federated: bool) -> String {
+        let ty = field.wrap.replace('@', &self.type_name(field.inner));
+        let arguments = match (field.argument, field.by_id) {
+            (true, _) => "(x: Int = 3)",
+            (_, true) => "(id: ID!)",
+            _ => "",
+        };
+        let mut text = format!("{}{arguments}: {ty}", field.name);
+        if !federated {
+            return text;
+        }
+        if field.shareable && subgraph.is_some() {
+            text.push_str(" @shareable");
+        }
+        if let Some(requires) = &field.requires {
+            text.push_str(&format!(" @requires(fields: \"{requires}\")"));
+        }
+        if let Some(from) = field.overrides {
+            text.push_str(&format!(" @override(from: \"s{from}\")"));
+        }
+        if let Some(provides) = &field.provides {
+            text.push_str(&format!(" @provides(fields: \"{provides}\")"));
+        }
+        text
+    }
+
+    /// The interfaces that an entity implements in a subgraph, or anywhere.
+    fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
+        let known = |interface: &&Abstract| match subgraph {
+            Some(subgraph) => interface.known.get(&subgraph).is_some_and(|known| known.contains(&entity)),
+            None => interface.known.values().any(|known| known.contains(&entity)),
+        };
+        let names: Vec<&str> = self.interfaces.iter().filter(known).map(|interface| interface.name.as_str()).collect();
+        if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
+    }
+
+    fn common_line(&self, name: &str) -> String {
+        match COMMON.iter().find(|(common, ..)| *common == name) {
+            Some((_, inner, wrap)) => format!("{name}: {}", wrap.replace('@', &self.type_name(*inner))),
+            None => "id: ID!".into(),
+        }
+    }
+
+    /// The unsplit schema.
+    pub(crate) fn schema(&self) -> String {
+        let mut out = String::new();
+        let mut lines = |head: String, fields: Vec<String>| {
+            out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
+        };
+        lines("type Query".into(), self.roots.iter().map(|field| self.line(field, None, false)).collect());
+        if !self.mutations.is_empty() {
+            lines("type Mutation".into(), self.mutations.iter().map(|field| self.line(field, None, false)).collect());
+        }
+        let object_fields = |index: usize| {
+            let object = self.interface_object.iter().filter(move |object| object.interface == index);
+            object.flat_map(|object| &object.fields).map(|field| self.line(field, None, false))
+        };
+        let mut has_ref = false;
+        for (index, entity) in self.entities.iter().enumerate() {
+            let mut fields = vec!["id: ID!".to_owned()];
+            if entity.has_code {
+                fields.extend(["code: String!".to_owned(), "ref: Ref!".to_owned()]);
+                has_ref = true;
+            }
+            fields.extend(entity.fields.iter().map(|field| self.line(field, None, false)));
+            for (at, interface) in self.interfaces.iter().enumerate() {
+                if interface.members.contains(&index) {
+                    fields.extend(object_fields(at));
+                }
+            }
+            lines(format!("type {}{}", entity.name, self.implements(index, None)), fields);
+        }
+        for (index, value) in self.values.iter().enumerate() {
+            lines(format!("type V{index}"), value.iter().map(|field| self.line(field, None, false)).collect());
+        }
+        for (index, interface) in self.interfaces.iter().enumerate().filter(|(_, it)| !it.known.is_empty()) {
+            let names: BTreeSet<&String> = interface.fields.values().flatten().collect();
+            let own = names.into_iter().map(|name| self.common_line(name));
+            lines(format!("interface {}", interface.name), own.chain(object_fields(index)).collect());
+        }
+        if has_ref {
+            lines("type Ref".into(), vec!["n: Int!".into()]);
+        }
+        for union in self.unions.iter().filter(|union| !union.known.is_empty()) {
+            let members: BTreeSet<&str> =
+                union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
+            out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
+        }
+        let is_known = |color: &str| self.fragments().iter().any(|(_, text)| text.contains(color));
+        if is_known("enum Color") {
+            out.push_str("enum Color { RED GREEN BLUE }\n");
+        }
+        out
+    }
+
+    /// The fragments, by name.
+    pub(crate) fn fragments(&self) -> Vec<(String, String)> {
+        (0..self.subgraphs).map(|subgraph| (format!("s{subgraph}"), self.fragment(subgraph))).collect()
+    }
+
+    fn fragment(&self, subgraph: usize) -> String {
+        let mut out = String::new();
+        let mut lines = |head: String, fields: Vec<String>| {
+            if !fields.is_empty() {
+                out.push_str(&format!("{head} {{\n  {}\n}}\n", fields.join("\n  ")));
+            }
+        };
+        let owned = |fields: &[Field]| -> Vec<String> {
+            let owned = fields.iter().filter(|field| field.owners.contains(&subgraph));
+            owned.map(|field| self.line(field, Some(subgraph), true)).collect()
+        };
+        lines("type Query".into(), owned(&self.roots));
+        lines("type Mutation".into(), owned(&self.mutations));
+        for (index, entity) in self.entities.iter().enumerate() {
+            let Some(view) = entity.views.get(&subgraph) else { continue };
+            let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
+            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\")")));
+            let key_field = |name: &str| view.keys.iter().any(|key| key.split(' ').any(|word| word == name));
+            let mut fields = Vec::new();
+            for (name, line) in [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")] {
+                if key_field(name) {
+                    fields.push(line.to_owned());
+                }
+            }
+            let own = owned(&entity.fields);
+            fields.extend(own);
+            fields.extend(view.external.values().cloned());
+            let lost = entity.fields.iter().filter(|field| field.overrides == Some(subgraph));
+            fields.extend(lost.map(|field| self.line(field, None, false)));
+            lines(head, fields);
+        }
+        for (index, value) in self.values.iter().enumerate() {
+            let mut fields = owned(value);
+            for name in self.required_values.get(&(index, subgraph)).into_iter().flatten() {
+                let field = &value[field_index(value, name)];
+                fields.push(format!("{} @external", self.line(field, None, false)));
+            }
+            lines(format!("type V{index}"), fields);
+        }
+        for (index, interface) in self.interfaces.iter().enumerate() {
+            let Some(names) = interface.fields.get(&subgraph) else { continue };
+            let object = self.interface_object.as_ref();
+            let is_keyed = object.is_some_and(|object| object.interface == index && object.owner == subgraph);
+            let key = if is_keyed { " @key(fields: \"id\")" } else { "" };
+            lines(
+                format!("interface {}{key}", interface.name),
+                names.iter().map(|name| self.common_line(name)).collect(),
+            );
+        }
+        if let Some(object) = self.interface_object.as_ref().filter(|object| object.subgraph == subgraph) {
+            let name = &self.interfaces[object.interface].name;
+            let mut fields = vec!["id: ID!".to_owned()];
+            fields.extend(owned(&object.fields));
+            fields.extend(object.external.iter().map(|name| format!("{} @external", self.common_line(name))));
+            lines(format!("type {name} @interfaceObject @key(fields: \"id\")"), fields);
+        }
+        for union in &self.unions {
+            let Some(known) = union.known.get(&subgraph) else { continue };
+            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
+            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
+        }
+        if out.contains("Ref!") {
+            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
+        }
+        if out.contains("Color") {
+            out.push_str("enum Color { RED GREEN BLUE }\n");
+        }
+        let directives = ["key", "override", "shareable", "external", "requires", "provides", "interfaceObject"];
+        let used: Vec<String> = directives
+            .iter()
+            .filter(|name| out.contains(&format!("@{name}")))
+            .map(|name| format!("\"@{name}\""))
+            .collect();
+        let link = "https://specs.apollo.dev/federation/v2.9";
+        format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
+    }
+}
