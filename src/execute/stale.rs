@@ -34,8 +34,10 @@ impl State<'_> {
         if !shape.fields.iter().any(|field| may(field.stale_ms)) {
             return value;
         }
+        let has_failed = |slot| matches!(self.arena.get(slot), Slot::Failed(_));
         let (base, whole) = match value {
-            Slot::Object(base) => (base, None),
+            // What came with notes may be whole where it matters.
+            Slot::Object(base) if shape.fields.iter().any(|field| has_failed(base + field.slot.0)) => (base, None),
             Slot::Failed(failure) if !self.is_refusal(failure) => match self.arena.record(shape.slots) {
                 Ok(base) => (base, Some(failure)),
                 Err(_) => return value,

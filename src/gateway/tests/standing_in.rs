@@ -49,7 +49,10 @@ const NOTES: &str = r#"
       comments(of: ID! @require(field: "id")): [Comment]
         @connect(source: "notes", http: {GET: "/comments/{$args.of}"}, selection: "text about { id }")
         @fallback(stale: "1h", value: [])
+      score(of: Thumb! @require(field: "thumbRating")): String
+        @connect(source: "notes", http: {GET: "/score/{$args.of}"}, selection: "$.score")
     }
+    enum Thumb { UP DOWN NONE }
     type Comment { text: String  about: Video }
 "#;
 
@@ -174,6 +177,9 @@ fn notes(asked: &Asked) -> Value {
     if asked.uri.starts_with("/notes") {
         let note = format!("note of {}", user(asked));
         return json!([{"id": "1", "note": note}, {"id": "2", "note": note}]);
+    }
+    if let Some(of) = asked.uri.strip_prefix("/score/") {
+        return json!({"score": of});
     }
     json!([{"text": "so", "about": {"id": "2"}}])
 }
@@ -335,4 +341,18 @@ async fn nothing_stands_in_for_a_write() {
     let response = world.ask("ada", query).await;
     assert_eq!(response["data"], json!({"publish": null}));
     assert_eq!(told(&response), ["publish DOWNSTREAM_STATUS -"]);
+}
+
+#[tokio::test]
+async fn nothing_is_computed_from_an_earlier_answer() {
+    let world = World::start().await;
+    let query = "{ videos { thumbRating score } }";
+    let response = world.ask("ada", query).await;
+    assert_eq!(response["data"]["videos"][0], json!({"thumbRating": "UP", "score": "UP"}), "{response}");
+    for mode in [Mode::Breaks, Mode::Errors] {
+        world.turn("rating", mode);
+        let response = world.ask("ada", query).await;
+        assert_eq!(response["data"]["videos"][0], json!({"thumbRating": "UP", "score": null}), "{response}");
+        assert!(told(&response)[1].starts_with("videos.0.score DOWNSTREAM_"), "{response}");
+    }
 }
