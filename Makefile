@@ -5,7 +5,7 @@ CARGO ?= cargo
 NPM ?= npm --no-fund --no-audit --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools browser playground lint licences rust-tests page-tests docs
+.PHONY: help demo test tools browser playground lint licences rust-tests page-tests docs load
 
 help: ## Says what can be made
 	@echo "make demo   builds everything, starts the three demo services and the gateway"
@@ -64,3 +64,7 @@ page-tests: playground browser
 docs:
 	@echo "== Building the documentation"
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+
+load: ## Load on the demo page; needs wrk
+	@$(CARGO) build --release --locked
+	@benches/demo-load

@@ -60,7 +60,7 @@ fn a_gateway_that_is_told_lies_is_found_out() {
 }
 
 /// Graphs that the test makes, each with a dozen operations.
-const GRAPHS: u64 = 150;
+const GRAPHS: u64 = 120;
 
 #[test]
 fn oracle() {

@@ -310,6 +310,14 @@ impl<'s> Writer<'s> {
     ) -> Result<(), Stop> {
         if let Slot::Failed(failure) = found.value {
             self.tell(failure);
+            // Services that share the field may have failed each for itself.
+            let others = nested.map_or(0..0, |(_, start)| start..self.found.len());
+            for index in others {
+                match self.found[index].value {
+                    Slot::Failed(other) if other != failure => self.tell(other),
+                    _ => {}
+                }
+            }
         }
         self.tell_beside(found.at);
         match (found.value, &field.value) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::Map;
 
+mod standing_in;
+
 use super::*;
 use crate::compose::{self, Fragment};
 use crate::diagnostic::Source;

@@ -197,4 +197,9 @@ fn fallbacks_are_those_of_the_source() {
     let stale: Vec<_> =
         object.branches[0].fields.iter().map(|f| f.fallback.as_ref().and_then(|f| f.stale_ms)).collect();
     assert_eq!(stale, [None, Some(3_600_000)]);
+    let of_fetches: Vec<_> = plan.fetches.iter().map(|fetch| fetch.stale_ms).collect();
+    assert_eq!(of_fetches, [None, Some(3_600_000)], "only what gives the field is kept for it: {plan}");
+    let Call::Entities { inputs, .. } = &plan.fetches[1].call else { panic!("{plan}") };
+    let fields = &plan.shapes[inputs[0].shape.0 as usize].fields;
+    assert_eq!(fields.iter().filter_map(|field| field.stale_ms).collect::<Vec<_>>(), [3_600_000]);
 }
