@@ -135,7 +135,7 @@ fn make_object(api: &Schema, type_name: &str, number: Option<usize>, random: &mu
 }
 
 fn make_value(api: &Schema, ty: &Type, random: &mut Random) -> Value {
-    if random.chance(if ty.is_non_null() { 2 } else { 10 }) {
+    if random.chance(if ty.is_non_null() { 4 } else { 10 }) {
         return if random.chance(30) { json!({"$error": "by chance"}) } else { Value::Null };
     }
     match ty {
@@ -188,6 +188,7 @@ fn make_selection(api: &Schema, type_name: &str, depth: usize, aliases: &mut usi
     };
     let is_abstract = !matches!(api.types.get(type_name), Some(ExtendedType::Object(_)));
     let mut wanted = 1 + random.below(3);
+    let mut last = None;
     if depth < 3 && random.chance(20) {
         *aliases += 1;
         out.push_str(&format!(" t{aliases}: __typename"));
@@ -196,10 +197,12 @@ fn make_selection(api: &Schema, type_name: &str, depth: usize, aliases: &mut usi
         if wanted == 0 || fields.is_empty() {
             break;
         }
-        // The same one may come again, with another selection: a null below one must not reach the other.
-        let field = fields[random.below(fields.len())];
+        // An object often comes again, with another selection: a null below one must not reach the other.
+        let again = last.filter(|_| random.chance(35));
+        let field = again.unwrap_or_else(|| fields[random.below(fields.len())]);
         let inner = field.ty.inner_named_type();
         let composite = !matches!(api.types.get(inner), Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_)));
+        last = Some(field).filter(|_| composite);
         if composite && depth == 0 {
             continue;
         }
