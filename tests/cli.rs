@@ -303,28 +303,87 @@ fn a_signal_ends_it_with_success() {
     }
 }
 
+/// A demo on free ports, from its start to its end.
+struct Demo {
+    child: Child,
+    /// Its standard output, up to the line that says how it ends.
+    told: String,
+    log: mpsc::Receiver<String>,
+}
+
+impl Demo {
+    fn start(place: &TempDir, arguments: &[&str]) -> Self {
+        let mut child = weft(place.path())
+            .args(["demo", "--ports", "0,0,0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let (send, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            while !text.contains("Ctrl-C ends it") && out.read_line(&mut text).is_ok_and(|read| read > 0) {}
+            let _ = send.send(text);
+            // Whatever follows is of no interest, but somebody has to read it.
+            let _ = out.read_to_end(&mut Vec::new());
+        });
+        let err = BufReader::new(child.stderr.take().expect("piped"));
+        let (send, log) = mpsc::channel();
+        std::thread::spawn(move || err.lines().map_while(Result::ok).for_each(|line| _ = send.send(line)));
+        let told = told.recv_timeout(DEADLINE).expect("it starts in time");
+        Self { child, told, log }
+    }
+
+    fn gateway(place: &TempDir) -> Self {
+        Self::start(place, &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn the_demo_ends_its_start_with_addresses_and_a_query_to_paste() {
-    let place = folder(&[]);
-    let mut child = weft(place.path())
-        .args(["demo", "--ports", "0,0,0", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let mut out = BufReader::new(child.stdout.take().expect("piped"));
-    let (send, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        while !text.contains("Ctrl-C ends it") && out.read_line(&mut text).is_ok_and(|read| read > 0) {}
-        let _ = send.send(text);
-        // Whatever follows is of no interest, but somebody has to read it.
-        let _ = out.read_to_end(&mut Vec::new());
-    });
-    let text = told.recv_timeout(DEADLINE);
-    let _ = child.kill();
-    let _ = child.wait();
-    let text = text.expect("it starts in time");
-    assert!(text.contains("/playground\n") && text.contains("A query to paste:\n\n"), "{text}");
+    let demo = Demo::gateway(&folder(&[]));
+    let text = &demo.told;
+    assert!(text.contains("/playground?query=query+Rated+%7B%0A") && text.contains("A query to paste:\n\n"), "{text}");
     assert!(text.contains("currentProfile") && text.contains("demo fault rating --delay 2s"), "{text}");
+}
+
+#[test]
+fn the_demo_asks_its_own_services_and_tells_what_comes_of_an_edited_fragment() {
+    let yaml = "services: {rating: {url: 'http://127.0.0.1:1'}}\n";
+    let mut files = vec![("weft.yaml".to_owned(), yaml)];
+    files.extend(weft::demo::fragments().map(|(name, text)| (format!("schema/{name}.graphql"), text)));
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let place = folder(&files);
+    let demo = Demo::gateway(&place);
+    wait_for(&demo.log, "the configured address is not used");
+    let base = demo.told.split("http://").find(|rest| rest.contains("/graphql")).expect("an address");
+    let address = base.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
+    let answer = block_on(post(address, "content-type: application/json\r\n", br#"{"query":"{ topRated { id } }"}"#));
+    assert!(answer.json().get("errors").is_none(), "{}", answer.text());
+
+    replace(&place.path().join("schema/extra.graphql"), "type Query { extra: Nope }");
+    wait_for(&demo.log, "the last good graph stays");
+    replace(&place.path().join("schema/extra.graphql"), "type Query { extra: Int }");
+    wait_for(&demo.log, "the graph is served");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_lonely_service_of_the_demo_with_success() {
+    for signal in ["-TERM", "-INT"] {
+        let mut demo = Demo::start(&folder(&[]), &["--only", "video"]);
+        let sent = Command::new("kill").args([signal, &demo.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let status = block_on(eventually("the end", || demo.child.try_wait().expect("a child")));
+        assert_eq!(status.code(), Some(0), "{signal}");
+    }
 }

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use form_urlencoded::byte_serialize;
+use tracing::warn;
 use weft::config::Config;
 use weft::control::SchemaSource;
 use weft::demo::{self, FaultArgs, Options, PROFILE_HEADER, Service};
 
 use super::arguments::Demo;
-use super::serve::{Parts, Process, flags, start};
+use super::serve::{Parts, Process, Signals, flags, start};
 use super::{Failure, assemble, print, runtime};
 
 /// The folder that is served, and watched, if it holds the demo's fragments.
@@ -18,8 +20,8 @@ const SCHEMA: &str = "schema";
 pub(super) fn run(arguments: &Demo) -> Result<(), Failure> {
     let mut flags = flags(&arguments.listeners);
     flags.dev = Some(true);
-    // What is to be read here is printed; the log is for what goes wrong.
-    flags.log_level = flags.log_level.or_else(|| Some("warn".to_owned()));
+    // What is to be read here is printed; the log is for what goes wrong, and for what comes of an edited fragment.
+    flags.log_level = flags.log_level.or_else(|| Some("warn,weft::control=info".to_owned()));
     let config = Config::load(&flags)?;
     weft::telemetry::start(&config.logging)?;
     runtime()?.block_on(async {
@@ -27,7 +29,11 @@ pub(super) fn run(arguments: &Demo) -> Result<(), Failure> {
         let urls = running.urls();
         let mut services = assemble::services(&config);
         for (name, url) in &urls {
-            services.entry((*name).to_owned()).or_default().url.get_or_insert_with(|| url.clone());
+            let address = &mut services.entry((*name).to_owned()).or_default().url;
+            // A weft.yaml may lie here for another purpose; but what is broken by `weft demo fault` has to be what is asked.
+            if address.replace(url.clone()).is_some_and(|configured| configured != *url) {
+                warn!(service = name, "the configured address is not used: the demo asks its own service");
+            }
         }
         let mut gateway = assemble::gateway(&config);
         let forwarded = gateway.forward_headers.by_service.entry(Service::Profile.name().to_owned()).or_default();
@@ -42,7 +48,12 @@ pub(super) fn run(arguments: &Demo) -> Result<(), Failure> {
 
 /// `weft demo --only rating`.
 pub(super) fn services(options: &Options) -> Result<(), Failure> {
-    Ok(runtime()?.block_on(demo::run(options))?)
+    runtime()?.block_on(async {
+        // Before anybody can be told that it is there: whoever is told may send a signal at once.
+        let mut signals = Signals::listen()?;
+        let stop = async { _ = signals.next().await };
+        Ok(demo::run(options, stop).await?)
+    })
 }
 
 /// `weft demo fault rating --delay 2s`.
@@ -75,7 +86,10 @@ fn welcome(process: &Process, urls: &[(&str, String)]) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {what:<12}{address}");
     };
-    line("playground", &format!("{base}/playground"));
+    let (_, query) = demo::queries()[0];
+    let query: String =
+        query.trim().lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    line("playground", &format!("{base}/playground?query={}", byte_serialize(query.as_bytes()).collect::<String>()));
     line("GraphQL", &format!("{base}/graphql"));
     line("schema", &format!("{base}/schema.graphql"));
     if let Some(admin) = process.server.admin_address() {
@@ -84,9 +98,7 @@ fn welcome(process: &Process, urls: &[(&str, String)]) -> String {
     for (name, url) in urls {
         line(name, url);
     }
-    let (_, query) = demo::queries()[0];
-    let query: String =
-        query.trim().lines().filter(|line| !line.starts_with('#')).map(|line| format!("  {line}\n")).collect();
+    let query: String = query.lines().map(|line| format!("  {line}\n")).collect();
     let _ = write!(
         text,
         "\nA query to paste:\n\n{query}\n\

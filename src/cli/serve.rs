@@ -1,5 +1,6 @@
 //! `weft serve`: from the configuration to a process that answers until it is told to stop.
 
+#[cfg(unix)]
 use std::io;
 use std::sync::Arc;
 
@@ -88,8 +89,7 @@ pub(super) async fn start(config: &Config, parts: Parts) -> Result<Process, Fail
     let control = Arc::new(control);
     control.tell(&control.status().last);
     // Before anybody can be told that it is ready: whoever is told may send a signal at once.
-    let signals =
-        Signals::listen().map_err(|error| Failure::Sentence(format!("cannot listen for signals: {error}")))?;
+    let signals = Signals::listen()?;
     let server = Server::bind(assemble::server(config), Arc::clone(&control)).await?;
     Ok(Process { server, control, signals, watch: config.watch })
 }
@@ -121,7 +121,7 @@ impl Process {
 }
 
 /// Requests to stop. From its creation on, a signal does not end the process by itself any more.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -130,19 +130,23 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let failed = |error: io::Error| Failure::Sentence(format!("cannot listen for signals: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
     }
 
     #[cfg(not(unix))]
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         Ok(Self {})
     }
 
     /// The next one.
     #[cfg(unix)]
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
@@ -150,7 +154,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without a handler, the signal ends the process by itself.
             std::future::pending::<()>().await;

@@ -261,17 +261,14 @@ pub async fn start(options: &Options) -> Result<Running, DemoError> {
     Ok(running)
 }
 
-/// `weft demo --only rating`: runs until Ctrl-C, and says what is there.
-pub async fn run(options: &Options) -> Result<(), DemoError> {
+/// `weft demo --only rating`: says what is there, and runs until `stop` comes.
+pub async fn run(options: &Options, stop: impl Future<Output = ()>) -> Result<(), DemoError> {
     let running = start(options).await?;
     for RunningService { service, address, .. } in &running.services {
         println!("{service:>8}  {}", service.url(*address));
     }
     println!("          GET /stats counts calls, PUT /fault breaks things; Ctrl-C ends it");
-    // Without a signal handler Ctrl-C ends the process by itself.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    stop.await;
     running.shutdown().await;
     Ok(())
 }

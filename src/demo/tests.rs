@@ -284,7 +284,8 @@ async fn the_header_decides_who_looks() {
     assert_eq!(answer(request.header(PROFILE_HEADER, "nobody")).await.0, 404);
 }
 
-/// What a GraphQL schema promises, one line per element.
+/// What a GraphQL schema promises, one line per element. Whether a field may be null is left out: the graph promises less than the
+/// service alone, because the service may be down.
 fn promises(sdl: &str) -> BTreeSet<String> {
     let document = Document::parse(sdl, "schema.graphql").unwrap_or_else(|errors| panic!("{errors}"));
     let mut promises = BTreeSet::new();
@@ -327,7 +328,8 @@ fn field_promise(field: &FieldDefinition) -> String {
     };
     let arguments: Vec<String> = field.arguments.iter().map(argument).collect();
     let deprecated = field.directives.get("deprecated").map(ToString::to_string);
-    format!("{:?} {}{arguments:?}: {} {deprecated:?}", text(&field.description), field.name, field.ty)
+    let ty = field.ty.to_string();
+    format!("{:?} {}{arguments:?}: {} {deprecated:?}", text(&field.description), field.name, ty.trim_end_matches('!'))
 }
 
 #[tokio::test]
