@@ -1,7 +1,8 @@
 //! Composes schema fragments into one graph.
 //!
 //! In: the fragments' texts. Out: [`Supergraph`], or diagnostics; with a graph, the diagnostics are hints.
-//! Every rule's findings are told at once; a later stage runs only on what the earlier ones found sound.
+//! Every rule's findings are told at once. What concerns one fragment is told whatever is wrong with the others; fragments
+//! are merged when each of them can be read.
 //! Deliberately absent: I/O, configuration, planning.
 //!
 //! # The document in between
@@ -29,6 +30,7 @@
 
 mod directives;
 mod facts;
+mod findings;
 mod graphs;
 mod links;
 mod lookups;
@@ -42,6 +44,9 @@ mod upgrade;
 
 use std::sync::Arc;
 
+use apollo_compiler::collections::HashMap;
+
+use self::findings::Soundness;
 use crate::diagnostic::{Diagnostic, Severity, Source, Sources};
 use crate::supergraph::{Supergraph, read};
 
@@ -62,8 +67,16 @@ pub struct Fragment {
 pub fn compose(fragments: &[Fragment]) -> (Option<Supergraph>, Vec<Diagnostic>) {
     let mut out = Vec::new();
     let supergraph = stages(fragments, &mut out);
-    // Errors first, each kind in the order of the fragments.
-    out.sort_by_key(|d| std::cmp::Reverse(d.severity));
+    // Errors first, each kind in the order of the fragments and of their lines.
+    let files: HashMap<*const Source, usize> =
+        fragments.iter().enumerate().map(|(index, fragment)| (Arc::as_ptr(&fragment.source), index)).collect();
+    out.sort_by_key(|diagnostic| {
+        let place = diagnostic.labels.first().map(|label| {
+            let file = files.get(&Arc::as_ptr(&label.span.source)).copied().unwrap_or(usize::MAX);
+            (file, label.span.start)
+        });
+        (std::cmp::Reverse(diagnostic.severity), place.unwrap_or((usize::MAX, 0)))
+    });
     (supergraph, out)
 }
 
@@ -74,13 +87,17 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     for (fragment, graph) in fragments.iter().zip(graphs) {
         subgraphs.extend(subgraph::read(fragment, graph, &mut sources, out));
     }
-    // Without one of the fragments, what is wrong with the others could not be told from what only seems to be.
-    if has_errors(out) {
+    let whole = !has_errors(out) && subgraphs.iter().all(|s| s.soundness == Soundness::Sound);
+    lookups::rename_collisions(&mut subgraphs);
+    if whole {
+        upgrade::check_bases(&subgraphs, out);
+    }
+    upgrade::upgrade(&mut subgraphs);
+    rules::check_fragments(&mut subgraphs, out);
+    // Without one of the fragments, what is wrong between the others could not be told from what only seems to be.
+    if !whole {
         return None;
     }
-    lookups::rename_collisions(&mut subgraphs);
-    upgrade::upgrade(&mut subgraphs, out);
-    rules::check_fragments(&subgraphs, out);
     let document = merge::merge(&subgraphs, out)?;
     rules::check_graph(&subgraphs, &document, out);
     if has_errors(out) {

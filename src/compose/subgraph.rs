@@ -8,15 +8,14 @@ use std::sync::Arc;
 
 use apollo_compiler::ast::{self, Definition, DirectiveDefinition, Document};
 use apollo_compiler::collections::{HashSet, IndexMap};
-use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::FileId;
 use apollo_compiler::schema::{Component, ComponentName, Directive, ExtendedType};
-use apollo_compiler::validation::DiagnosticList;
 use apollo_compiler::{Name, Node, Schema};
 
 use super::Fragment;
 use super::directives::{CATALOGUE, DEFINED, Known, MACHINERY_TYPES, MachineryKind};
 use super::facts::Facts;
+use super::findings::{AppliedAt, Deferred, Findings, Soundness};
 use super::links::{self, Dialect, Names, nearest};
 use super::place::Places;
 use crate::diagnostic::{Diagnostic, Sources, Span};
@@ -37,6 +36,10 @@ pub(crate) struct Subgraph {
     pub(crate) schema: Schema,
     /// What the directives say, parsed; made anew after an upgrade.
     pub(crate) facts: Facts,
+    /// How much of it can be relied on.
+    pub(crate) soundness: Soundness,
+    /// Findings that wait for the rules, which may tell them better.
+    pub(crate) deferred: Vec<Deferred>,
 }
 
 /// A list of applied directives, of an element or of a type.
@@ -104,28 +107,51 @@ pub(crate) fn fields_of(ty: &ExtendedType) -> Option<&IndexMap<Name, Component<a
     }
 }
 
-/// Reads a fragment. `None` where its text is no schema by itself; the reasons are in `out` then.
+/// Reads a fragment, as far as it can be understood. `None` where its text cannot be parsed; the reasons are in `out` then.
 pub(crate) fn read(
     fragment: &Fragment,
     graph: Name,
     sources: &mut Sources,
     out: &mut Vec<Diagnostic>,
 ) -> Option<Subgraph> {
-    let errors_before = out.len();
     let (document, places) = parse(fragment, sources, out)?;
+    let told = out.len();
     let names = links::resolve(&document, &places, out);
+    let mut soundness = if out.len() > told { Soundness::Gaps } else { Soundness::Sound };
     let url = fragment.url.clone().or_else(|| service_url(&document, &names));
-    check_applied(&document, &names, &places, out);
+    soundness = soundness.max(check_applied(&document, &names, &places, out));
+    let applied = applied_at(&document, &names, &places);
+    let told = out.len();
     let document = strip(document, &names, &places, out);
-    let schema = build(&document, &names, &places, out);
-    if out.len() > errors_before {
-        return None;
+    if out.len() > told {
+        soundness = soundness.max(Soundness::Gaps);
     }
+    let mut findings = Findings { applied: &applied, places: &places, soundness, deferred: Vec::new() };
+    let schema = build(&document, &names, &mut findings, out);
+    let (soundness, deferred) = (findings.soundness, findings.deferred);
     let kind = kind_of(&schema, &names);
-    let mut subgraph =
-        Subgraph { name: fragment.name.clone(), graph, url, kind, names, places, schema, facts: Facts::default() };
+    let name = fragment.name.clone();
+    let facts = Facts::default();
+    let mut subgraph = Subgraph { name, graph, url, kind, names, places, schema, facts, soundness, deferred };
+    let told = out.len();
     rename_roots(&mut subgraph, out);
+    if out.len() > told {
+        subgraph.soundness = subgraph.soundness.max(Soundness::Gaps);
+    }
     Some(subgraph)
+}
+
+/// Every known directive with its place, in the order of the text.
+fn applied_at(document: &Document, names: &Names, places: &Places) -> Vec<AppliedAt> {
+    let mut applied = Vec::new();
+    each_applied(document, &mut |directive| {
+        if let (Some((known, canonical)), Some(span)) = (names.get(&directive.name), places.span(directive.location()))
+        {
+            applied.push(AppliedAt { span, known, canonical });
+        }
+    });
+    applied.sort_by_key(|applied| applied.span.start);
+    applied
 }
 
 fn parse(fragment: &Fragment, sources: &mut Sources, out: &mut Vec<Diagnostic>) -> Option<(Document, Places)> {
@@ -138,24 +164,12 @@ fn parse(fragment: &Fragment, sources: &mut Sources, out: &mut Vec<Diagnostic>) 
     sound.then_some((document, places))
 }
 
-/// Passes the validator's findings on.
-fn tell(errors: &DiagnosticList, places: &Places, out: &mut Vec<Diagnostic>, wanted: impl Fn(&str) -> bool) {
-    for found in errors.iter() {
-        if wanted(found.error.unstable_error_name().unwrap_or_default()) {
-            let mut message = found.error.to_string().replace("weft__", "");
-            if !message.ends_with('.') {
-                message.push('.');
-            }
-            out.push(Diagnostic::error("INVALID_GRAPHQL", message).at(places.span(found.error.location()), ""));
-        }
-    }
-}
-
 /// Directives of GraphQL itself.
 const BUILT_IN: [&str; 4] = ["deprecated", "specifiedBy", "skip", "include"];
 
 /// Every directive in use must be known, and supported.
-fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) {
+fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) -> Soundness {
+    let mut soundness = Soundness::Sound;
     let own: HashSet<&Name> = document
         .definitions
         .iter()
@@ -164,6 +178,7 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
         .collect();
     each_applied(document, &mut |directive| match names.get(&directive.name) {
         Some((Known::Refused, canonical)) => {
+            soundness = soundness.max(Soundness::Values);
             let message = format!("`@{canonical}` is not supported yet.");
             let help = refusal_help(canonical);
             out.push(
@@ -171,11 +186,14 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
             );
         }
         Some(_) => {}
-        None if directive.name == "oneOf" => out.push(
-            Diagnostic::error("UNSUPPORTED_FEATURE", "`@oneOf` is not supported yet.")
-                .at(places.span(directive.location()), "")
-                .help("Remove it: all its fields are nullable, and the service still checks that one is given."),
-        ),
+        None if directive.name == "oneOf" => {
+            soundness = soundness.max(Soundness::Values);
+            out.push(
+                Diagnostic::error("UNSUPPORTED_FEATURE", "`@oneOf` is not supported yet.")
+                    .at(places.span(directive.location()), "")
+                    .help("Remove it: all its fields are nullable, and the service still checks that one is given."),
+            );
+        }
         None if own.contains(&directive.name) => {}
         None if BUILT_IN.contains(&directive.name.as_str()) => {}
         None => {
@@ -184,8 +202,10 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
                     .at(places.span(directive.location()), "");
             diagnostic.help = unknown_help(&directive.name, names);
             out.push(diagnostic);
+            soundness = Soundness::Gaps;
         }
     });
+    soundness
 }
 
 fn refusal_help(canonical: &str) -> &'static str {
@@ -367,7 +387,7 @@ fn is_builtin(name: &str) -> bool {
 }
 
 /// Builds the schema, with the definitions that the fragment imports, and validates it.
-fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) -> Schema {
+fn build(document: &Document, names: &Names, findings: &mut Findings<'_>, out: &mut Vec<Diagnostic>) -> Schema {
     let mut added = Document::new();
     added.definitions.extend(DEFINED.types.iter().cloned());
     for (local, canonical) in names.iter() {
@@ -382,7 +402,7 @@ fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diag
     let schema = match built {
         Ok(schema) => schema,
         Err(failed) => {
-            tell(&failed.errors, places, out, |_| true);
+            findings.tell(&failed.errors, None, out, |_| true);
             failed.partial
         }
     };
@@ -390,7 +410,8 @@ fn build(document: &Document, names: &Names, places: &Places, out: &mut Vec<Diag
         Ok(valid) => valid.into_inner(),
         Err(failed) => {
             // A fragment needs no `Query`, and unknown directives were told before, with advice.
-            tell(&failed.errors, places, out, |name| !["QueryRootOperationType", "UndefinedDirective"].contains(&name));
+            let wanted = |name: &str| !["QueryRootOperationType", "UndefinedDirective"].contains(&name);
+            findings.tell(&failed.errors, Some(&failed.partial), out, wanted);
             failed.partial
         }
     };

@@ -21,8 +21,7 @@ use crate::diagnostic::Diagnostic;
 pub(crate) const SHAREABLE: &str = "federation__shareable";
 
 /// Upgrades the Federation 1 documents, and computes everybody's facts.
-pub(crate) fn upgrade(subgraphs: &mut [Subgraph], out: &mut Vec<Diagnostic>) {
-    check_bases(subgraphs, out);
+pub(crate) fn upgrade(subgraphs: &mut [Subgraph]) {
     for subgraph in subgraphs.iter_mut() {
         let old = subgraph.names.dialect == Dialect::Federation1;
         if old {
@@ -47,8 +46,8 @@ fn refresh(subgraph: &mut Subgraph) {
     Facts::follow(subgraph);
 }
 
-/// In Federation 1 somebody must define what others extend.
-fn check_bases(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
+/// In Federation 1 somebody must define what others extend. All fragments must be there.
+pub(crate) fn check_bases(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
     let roots = ["Query", "Mutation", "Subscription"];
     let mut defined: HashSet<&Name> = HashSet::default();
     for subgraph in subgraphs {

@@ -21,10 +21,13 @@ mod queries;
 mod requires;
 mod shareable;
 
+use std::sync::Arc;
+
 use apollo_compiler::Schema;
 
+use super::findings::Soundness;
 use super::subgraph::Subgraph;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 
 /// Looks at one fragment.
 type FragmentRule = fn(&Subgraph, &mut Vec<Diagnostic>);
@@ -56,10 +59,58 @@ const GRAPH_RULES: &[GraphRule] = &[
     fallback_values::check,
 ];
 
-/// Each fragment by itself.
-pub(crate) fn check_fragments(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
+/// Codes that conclude from something that lacks: where a name means nothing, that may only seem so.
+const FROM_ABSENCE: &[&str] = &[
+    "CIRCULAR_REFERENCE",
+    "CONNECTORS_UNRESOLVED_FIELD",
+    "CONNECT_MISSING",
+    "CONNECT_WITHOUT_REQUIRE",
+    "EXTERNAL_UNUSED",
+    "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE",
+    "INTERFACE_KEY_NOT_ON_IMPLEMENTATION",
+    "INTERFACE_OBJECT_USAGE_ERROR",
+    "INTERNAL_WITHOUT_LOOKUP",
+    "INVALID_LOOKUP",
+    "INVALID_REQUIRE",
+    "IS_WITHOUT_LOOKUP",
+    "KEY_NOT_SELECTED",
+    "LOOKUP_NEVER_JOINS",
+    "LOOKUP_WITHOUT_KEY",
+    "MISSING_TYPENAME",
+    "PROVIDES_FIELDS_MISSING_EXTERNAL",
+    "REQUIRES_FIELDS_MISSING_EXTERNAL",
+    "TIMEOUT_ON_SHARED_LOAD",
+    "UNSUPPORTED_FEATURE",
+    "UNUSED_ARGUMENT",
+];
+
+/// The rules whose findings are true whatever else the fragment has.
+const TORN_RULES: &[FragmentRule] = &[policies::check];
+
+/// Each fragment by itself. What is told of an unsound one is no mere consequence of what was told already.
+pub(crate) fn check_fragments(subgraphs: &mut [Subgraph], out: &mut Vec<Diagnostic>) {
     for subgraph in subgraphs {
-        FRAGMENT_RULES.iter().for_each(|rule| rule(subgraph, out));
+        let mut found = Vec::new();
+        let rules = if subgraph.soundness == Soundness::Torn { TORN_RULES } else { FRAGMENT_RULES };
+        rules.iter().for_each(|rule| rule(subgraph, &mut found));
+        if subgraph.soundness != Soundness::Sound {
+            let told: Vec<Span> = out.iter().filter_map(|d| Some(d.labels.first()?.span.clone())).collect();
+            let is_told = |span: &Span| {
+                told.iter().any(|other| Arc::ptr_eq(&other.source, &span.source) && other.start == span.start)
+            };
+            let absence = subgraph.soundness >= Soundness::Gaps;
+            found.retain(|d: &Diagnostic| {
+                let known = d.labels.first().is_some_and(|label| is_told(&label.span));
+                !known && !(absence && FROM_ABSENCE.contains(&d.code))
+            });
+        }
+        for deferred in std::mem::take(&mut subgraph.deferred) {
+            let within = |span: &Span| deferred.within.start <= span.start && span.start < deferred.within.end;
+            if !found.iter().any(|d| d.labels.first().is_some_and(|label| within(&label.span))) {
+                out.push(deferred.diagnostic);
+            }
+        }
+        out.append(&mut found);
     }
 }
 
