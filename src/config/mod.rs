@@ -216,13 +216,10 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let folder = file.as_ref().and_then(|(path, _)| path.parent()).map(Path::to_path_buf);
         let source = file.map(|(path, text)| Arc::new(Source { name: path.display().to_string(), text }));
-        let raw = match &source {
-            Some(source) => file::parse(source).map_err(|error| ConfigError::Invalid(vec![error]))?,
-            None => file::File::default(),
-        };
+        let (raw, errors) = source.as_ref().map(file::parse).unwrap_or_default();
         let in_folder = |path: PathBuf| folder.as_ref().map_or(path.clone(), |folder| folder.join(path));
 
-        let mut r = Resolver { env, source, errors: Vec::new() };
+        let mut r = Resolver { env, errors };
         let dev = r.pick(flags.dev, "WEFT_DEV", &raw.dev, false);
         let schema = r.path(flags.schema.clone(), "WEFT_SCHEMA", &raw.schema, &in_folder);
         let supergraph = r.path(flags.supergraph.clone(), "WEFT_SUPERGRAPH", &raw.supergraph, &in_folder);
@@ -255,7 +252,7 @@ impl Config {
             SocketAddr::from(([127, 0, 0, 1], 9090)),
         );
         let credentials = r.pick(None, "WEFT_CORS_CREDENTIALS", &raw.cors.credentials, false);
-        let origins: Vec<Origin> = r.list("WEFT_CORS_ORIGINS", Some(&raw.cors.origins)).unwrap_or_default();
+        let origins: Vec<Origin> = r.list("WEFT_CORS_ORIGINS", raw.cors.origins.as_deref()).unwrap_or_default();
         if credentials && origins.iter().any(|origin| origin.0 == "*") {
             r.errors.push(
                 Diagnostic::error("CONFIG_CONFLICT", "`cors.credentials` cannot be combined with the origin `*`")
@@ -267,7 +264,7 @@ impl Config {
                 .map(|name| Header(http::HeaderName::from_static(name)))
                 .to_vec()
         });
-        let headers: Vec<Header> = r.list("WEFT_HEADERS", Some(&raw.headers)).unwrap_or_default();
+        let headers: Vec<Header> = r.list("WEFT_HEADERS", raw.headers.as_deref()).unwrap_or_default();
         let limits = r.limits(&raw.limits);
         let mut services = IndexMap::new();
         for (name, service) in &raw.services {
@@ -276,12 +273,13 @@ impl Config {
                 name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
             );
             let url = r.optional::<HttpUrl>(&format!("{key}_URL"), &service.url).map(|url| url.0);
-            let headers: Vec<Header> = r.list(&format!("{key}_HEADERS"), Some(&service.headers)).unwrap_or_default();
+            let headers: Vec<Header> =
+                r.list(&format!("{key}_HEADERS"), service.headers.as_deref()).unwrap_or_default();
             let timeout = r.optional(&format!("{key}_TIMEOUT"), &service.timeout);
             let headers = headers.into_iter().map(|header| header.0).collect();
             let config = service.config.as_ref().map(|config| {
-                let span = r.source.as_ref().map(|source| file::span(&config.referenced, source));
-                config.value.iter().map(|(key, value)| (key.clone(), r.expanded(value, span.as_ref()))).collect()
+                let span = Some(&config.span);
+                config.value.iter().map(|(key, value)| (key.clone(), r.expanded(value, span))).collect()
             });
             services.insert(name.clone(), Service { url, headers, timeout, config });
         }
@@ -322,7 +320,6 @@ type Layer = u8;
 /// Picks each setting from the strongest layer that has it, and collects every mistake on the way.
 struct Resolver<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
-    source: Option<Arc<Source>>,
     errors: Vec<Diagnostic>,
 }
 
@@ -380,12 +377,14 @@ impl Resolver<'_> {
     }
 
     fn scalar<T: Setting>(&mut self, scalar: &Scalar) -> Option<T> {
-        let span = self.source.as_ref().map(|source| file::span(&scalar.referenced, source));
-        let text = self.expand(&scalar.value, span.as_ref())?;
+        let text = self.expand(&scalar.text, Some(&scalar.span))?;
         let value = T::parse(text.trim());
         if value.is_none() {
             // The message never repeats the value, which a variable may have filled with a secret.
-            self.errors.push(Diagnostic::error("CONFIG_VALUE", format!("this has to be {}", T::EXPECTED)).at(span, ""));
+            self.errors.push(
+                Diagnostic::error("CONFIG_VALUE", format!("this has to be {}", T::EXPECTED))
+                    .at(Some(scalar.span.clone()), ""),
+            );
         }
         value
     }

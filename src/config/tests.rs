@@ -106,11 +106,51 @@ fn every_wrong_value_is_told_at_once() {
 }
 
 #[test]
+fn unknown_keys_wrong_shapes_and_wrong_values_are_told_together() {
+    let yaml = "lisen: 127.0.0.1:1\nlimits: {boddy: 1MB, depth: ten}\ncors: {origins: \"*\"}\nadmin: 5\nservices: {rating: {ulr: http://h:1, timeout: 5}}\n";
+    insta::assert_snapshot!(error(yaml), @r#"
+    conf/weft.yaml:1:1: error[CONFIG_UNKNOWN_KEY]: there is no setting `lisen` here
+         1 | lisen: 127.0.0.1:1
+           | ^^^^^
+      help: did you mean `listen`?
+    conf/weft.yaml:2:10: error[CONFIG_UNKNOWN_KEY]: there is no setting `boddy` here
+         2 | limits: {boddy: 1MB, depth: ten}
+           |          ^^^^^
+      help: did you mean `body`?
+    conf/weft.yaml:2:29: error[CONFIG_VALUE]: this has to be a whole number above 0, such as `100`
+         2 | limits: {boddy: 1MB, depth: ten}
+           |                             ^^^
+    conf/weft.yaml:3:17: error[CONFIG_SYNTAX]: this has to be a list: `[a, b]`, or lines of `- a`
+         3 | cors: {origins: "*"}
+           |                 ^^^
+    conf/weft.yaml:4:8: error[CONFIG_SYNTAX]: this has to be a section: lines of `setting: value`, indented
+         4 | admin: 5
+           |        ^
+    conf/weft.yaml:5:21: error[CONFIG_UNKNOWN_KEY]: there is no setting `ulr` here
+         5 | services: {rating: {ulr: http://h:1, timeout: 5}}
+           |                     ^^^
+      help: did you mean `url`?
+    conf/weft.yaml:5:47: error[CONFIG_VALUE]: this has to be a duration with a unit, such as `250ms`, `30s`, `5m` or `1h`
+         5 | services: {rating: {ulr: http://h:1, timeout: 5}}
+           |                                               ^
+    "#);
+}
+
+#[test]
+fn numbers_and_switches_are_read_as_they_were_written() {
+    let yaml = "limits: {depth: 1_000, aliases: 07}\nwatch: no\nservices: {rating: {config: {a: 1, b: true, c: 1.5, d: '2', e: ~}}}\n";
+    let config = load(yaml, &[], &Flags::default()).expect("valid");
+    assert_eq!((config.limits.depth, config.limits.aliases, config.watch), (1_000, 7, false));
+    let service_config = serde_json::to_value(&config.services["rating"].config).expect("JSON");
+    assert_eq!(service_config, serde_json::json!({"a": 1, "b": true, "c": 1.5, "d": "2", "e": null}));
+}
+
+#[test]
 fn broken_yaml_has_a_place() {
     insta::assert_snapshot!(error("listen: [\n"), @r#"
-    conf/weft.yaml:1:9: error[CONFIG_SYNTAX]: this has to be a single value
+    conf/weft.yaml:1:1: error[CONFIG_SYNTAX]: unclosed bracket '['
          1 | listen: [
-           |         ^
+           | ^
     "#);
     insta::assert_snapshot!(error("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n"), @r#"
     conf/weft.yaml:2:1: error[CONFIG_SYNTAX]: `listen` is set twice
