@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, Logging};
+use crate::config::{LogFilter, LogFormat, Logging, Setting};
 
 /// The filter cannot be read.
 #[derive(Debug)]
@@ -28,7 +28,9 @@ impl std::error::Error for FilterError {}
 
 /// Starts the log. A process has one: a second call changes nothing.
 pub fn start(logging: &Logging) -> Result<(), FilterError> {
-    let filter = EnvFilter::try_new(&logging.level).map_err(|_| FilterError(logging.level.clone()))?;
+    let refused = || FilterError(logging.level.clone());
+    let level = LogFilter::parse(logging.level.trim()).ok_or_else(refused)?;
+    let filter = EnvFilter::try_new(level.0).map_err(|_| refused())?;
     let terminal = std::io::stderr().is_terminal();
     let json = match logging.format {
         LogFormat::Auto => !terminal,

@@ -102,6 +102,7 @@ fn what_is_missing_is_one_sentence() {
             &["serve", "one", "--log", "info,,=x"],
             "weft: `info,,=x` is no log level: it is one of error, warn, info, debug and trace, or as in `info,weft=debug`\n",
         ),
+        (&["serve", "one", "--log", "loud"], "weft: `loud` is no log level: "),
         (&["plan", "none.graphql", "--supergraph", "one/super.graphql"], "weft: none.graphql does not exist\n"),
         (
             &["plan", "q.graphql", "--supergraph", "one/super.graphql", "--variables", "1"],
@@ -168,6 +169,9 @@ fn a_plan_is_printed_and_a_wrong_query_has_a_place() {
 struct Serving {
     child: Child,
     address: std::net::SocketAddr,
+    admin: std::net::SocketAddr,
+    /// What was logged before it was ready.
+    before: Vec<String>,
     log: mpsc::Receiver<String>,
 }
 
@@ -197,11 +201,13 @@ impl Serving {
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (send, log) = mpsc::channel();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let ready = wait_for(&log, "\"message\":\"weft is ready\"");
+        let (ready, before) = wait_for_with(&log, "\"message\":\"weft is ready\"");
         let ready: serde_json::Value = serde_json::from_str(&ready).expect("a line of JSON");
         let url = ready["graphql"].as_str().expect("an address");
         let address = url.trim_start_matches("http://").trim_end_matches("/graphql").parse().expect("an address");
-        Self { child, address, log }
+        let admin = ready["admin"].as_str().expect("an address").trim_start_matches("http://");
+        let admin = admin.parse().expect("an address");
+        Self { child, address, admin, before, log }
     }
 
     fn schema(&self) -> String {
@@ -211,10 +217,15 @@ impl Serving {
 }
 
 fn wait_for(log: &mpsc::Receiver<String>, text: &str) -> String {
+    wait_for_with(log, text).0
+}
+
+/// The line, and those before it.
+fn wait_for_with(log: &mpsc::Receiver<String>, text: &str) -> (String, Vec<String>) {
     let mut seen = Vec::new();
     loop {
         match log.recv_timeout(DEADLINE) {
-            Ok(line) if line.contains(text) => return line,
+            Ok(line) if line.contains(text) => return (line, seen),
             Ok(line) => seen.push(line),
             Err(_) => panic!("{text:?} was not logged:\n{}", seen.join("\n")),
         }
@@ -278,6 +289,26 @@ fn settings_come_from_the_file_and_the_variables() {
     assert!(answer.json()["data"].is_null(), "one alias is allowed, not two: {}", answer.text());
     // Not a developer's machine: the schema is not public.
     assert!(serving.schema().contains("INTROSPECTION_DISABLED"));
+}
+
+#[test]
+fn variables_set_addresses_of_services_that_no_file_names_and_unknown_ones_are_told() {
+    let place = folder(&[("schema/video.graphql", VIDEO), ("schema/my-rating.graphql", RATING)]);
+    let variables = [
+        ("WEFT_SERVICES_VIDEO_URL", "http://127.0.0.1:1/v"),
+        ("WEFT_SERVICES_MY_RATING_URL", "http://127.0.0.1:1/r"),
+        ("WEFT_LISEN", "x"),
+    ];
+    let serving = Serving::start_with(&place, &[], &variables);
+    let query = br#"{"query":"{ services { name url } }"}"#;
+    let answer = block_on(post(serving.admin, "content-type: application/json\r\n", query)).json();
+    let services = serde_json::json!([
+        {"name": "my-rating", "url": "http://127.0.0.1:1/r"},
+        {"name": "video", "url": "http://127.0.0.1:1/v"},
+    ]);
+    assert_eq!(answer["data"]["services"], services);
+    let told = serving.before.iter().find(|line| line.contains("WEFT_LISEN")).expect("it is told");
+    assert!(told.contains("did you mean `WEFT_LISTEN`?"), "{told}");
 }
 
 #[test]

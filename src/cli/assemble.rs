@@ -1,13 +1,33 @@
 //! The resolved configuration → the plain values that each room takes.
 
 use weft::config::Config;
-use weft::control::{SchemaSource, ServiceSettings, Services};
+use weft::control::{SchemaSource, ServiceSettings, Services, Texts};
 use weft::{gateway, operation, planner, server};
 
 pub(super) fn source(config: &Config) -> SchemaSource {
     match &config.supergraph {
         Some(supergraph) => SchemaSource::Supergraph(supergraph.clone()),
         None => SchemaSource::Fragments(config.schema.clone()),
+    }
+}
+
+/// Tells the configuration which services there are. Texts that cannot be read are told when they are composed.
+pub(super) fn name_services(config: &mut Config) {
+    if !config.services.values().any(|service| service.from_variables) {
+        return;
+    }
+    match source(config).read() {
+        Ok(Texts::Fragments(fragments)) => {
+            let names: Vec<_> = fragments.iter().map(|fragment| fragment.name.as_str()).collect();
+            config.name_services(&names);
+        }
+        Ok(Texts::Supergraph(source)) => {
+            if let (Some(supergraph), _) = weft::supergraph::read::supergraph(&source) {
+                let names: Vec<_> = supergraph.subgraphs.iter().map(|subgraph| &*subgraph.name).collect();
+                config.name_services(&names);
+            }
+        }
+        Err(_) => {}
     }
 }
 

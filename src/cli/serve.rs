@@ -28,8 +28,12 @@ pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
         watch,
         ..flags(&arguments.listeners)
     };
-    let config = Config::load(&flags)?;
+    let mut config = Config::load(&flags)?;
     weft::telemetry::start(&config.logging)?;
+    for hint in &config.hints {
+        warn!("{hint}");
+    }
+    assemble::name_services(&mut config);
     let parts = Parts {
         source: assemble::source(&config),
         services: assemble::services(&config),

@@ -8,6 +8,8 @@ mod expand;
 mod file;
 mod units;
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,8 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use expand::ExpandError;
 use file::Scalar;
-use units::{ByteSize, Header, HttpUrl, Origin, Setting};
+use units::{ByteSize, Header, HttpUrl, Origin};
+pub(crate) use units::{LogFilter, Setting};
 
 /// The file that is read when it exists and `--config` names none.
 pub const DEFAULT_FILE: &str = "weft.yaml";
@@ -56,9 +59,18 @@ pub struct Config {
     pub logging: Logging,
     /// Every bound.
     pub limits: Limits,
-    /// Settings of single services, by the fragment's name.
+    /// Settings of single services, by the fragment's name. Those that only variables set have the name that the
+    /// variable suggests, until [`Config::name_services`] is told better.
     pub services: IndexMap<String, Service>,
+    /// Variables that look like settings and are none.
+    pub hints: Vec<Diagnostic>,
 }
+
+/// Variables of the program's that are no settings: they are read elsewhere.
+const OTHER_VARIABLES: [&str; 4] = ["WEFT_CONFIG", "WEFT_DEMO_PORTS", "WEFT_VERSION", "WEFT_COMMIT"];
+
+/// What a variable that sets something of a service begins with.
+const SERVICES: &str = "WEFT_SERVICES_";
 
 /// Which other origins may call from a browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,6 +156,8 @@ pub struct Service {
     pub timeout: Option<Duration>,
     /// What its mappings see as `$config`.
     pub config: Option<Map<String, Value>>,
+    /// Only variables tell of it, so that its name is what they suggest.
+    pub from_variables: bool,
 }
 
 /// What the command line gives: `None` leaves it to the variables, the file and the defaults.
@@ -196,33 +210,34 @@ impl Config {
     ///
     /// Errors: the file cannot be read, or something in it or in a variable is no such setting.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        let env = |name: &str| std::env::var(name).ok();
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         let named =
-            flags.config.clone().or_else(|| env("WEFT_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
+            flags.config.clone().or_else(|| env.get("WEFT_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
         let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => None,
             Err(error) => return Err(ConfigError::Unreadable(path, error)),
         };
-        Self::resolve(flags, &env, text.map(|text| (path.as_path(), text)))
+        Self::resolve(flags, &env, text.map(|text| (path.as_path(), text)), &RefCell::default())
     }
 
-    /// Decides every setting. Relative paths in the file are relative to the file's folder.
+    /// Decides every setting. Relative paths in the file are relative to the file's folder. `asked` gets the names of all
+    /// variables that there are.
     fn resolve(
         flags: &Flags,
-        env: &dyn Fn(&str) -> Option<String>,
+        env: &BTreeMap<String, String>,
         file: Option<(&Path, String)>,
+        asked: &RefCell<BTreeSet<String>>,
     ) -> Result<Self, ConfigError> {
         let folder = file.as_ref().and_then(|(path, _)| path.parent()).map(Path::to_path_buf);
         let source = file.map(|(path, text)| Arc::new(Source { name: path.display().to_string(), text }));
-        let raw = match &source {
-            Some(source) => file::parse(source).map_err(|error| ConfigError::Invalid(vec![error]))?,
-            None => file::File::default(),
-        };
+        let (raw, errors) = source.as_ref().map(file::parse).unwrap_or_default();
         let in_folder = |path: PathBuf| folder.as_ref().map_or(path.clone(), |folder| folder.join(path));
 
-        let mut r = Resolver { env, source, errors: Vec::new() };
+        let mut r = Resolver { env, asked, errors };
         let dev = r.pick(flags.dev, "WEFT_DEV", &raw.dev, false);
         let schema = r.path(flags.schema.clone(), "WEFT_SCHEMA", &raw.schema, &in_folder);
         let supergraph = r.path(flags.supergraph.clone(), "WEFT_SUPERGRAPH", &raw.supergraph, &in_folder);
@@ -255,7 +270,7 @@ impl Config {
             SocketAddr::from(([127, 0, 0, 1], 9090)),
         );
         let credentials = r.pick(None, "WEFT_CORS_CREDENTIALS", &raw.cors.credentials, false);
-        let origins: Vec<Origin> = r.list("WEFT_CORS_ORIGINS", Some(&raw.cors.origins)).unwrap_or_default();
+        let origins: Vec<Origin> = r.list("WEFT_CORS_ORIGINS", raw.cors.origins.as_deref()).unwrap_or_default();
         if credentials && origins.iter().any(|origin| origin.0 == "*") {
             r.errors.push(
                 Diagnostic::error("CONFIG_CONFLICT", "`cors.credentials` cannot be combined with the origin `*`")
@@ -267,26 +282,12 @@ impl Config {
                 .map(|name| Header(http::HeaderName::from_static(name)))
                 .to_vec()
         });
-        let headers: Vec<Header> = r.list("WEFT_HEADERS", Some(&raw.headers)).unwrap_or_default();
+        let headers: Vec<Header> = r.list("WEFT_HEADERS", raw.headers.as_deref()).unwrap_or_default();
         let limits = r.limits(&raw.limits);
-        let mut services = IndexMap::new();
-        for (name, service) in &raw.services {
-            let key = format!(
-                "WEFT_SERVICES_{}",
-                name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
-            );
-            let url = r.optional::<HttpUrl>(&format!("{key}_URL"), &service.url).map(|url| url.0);
-            let headers: Vec<Header> = r.list(&format!("{key}_HEADERS"), Some(&service.headers)).unwrap_or_default();
-            let timeout = r.optional(&format!("{key}_TIMEOUT"), &service.timeout);
-            let headers = headers.into_iter().map(|header| header.0).collect();
-            let config = service.config.as_ref().map(|config| {
-                let span = r.source.as_ref().map(|source| file::span(&config.referenced, source));
-                config.value.iter().map(|(key, value)| (key.clone(), r.expanded(value, span.as_ref()))).collect()
-            });
-            services.insert(name.clone(), Service { url, headers, timeout, config });
-        }
-        let config = Self {
-            listen: r.pick(flags.listen, "WEFT_LISTEN", &raw.listen, SocketAddr::from(([127, 0, 0, 1], 4000))),
+        let services = r.services(raw.services);
+        let listen = r.pick(flags.listen, "WEFT_LISTEN", &raw.listen, SocketAddr::from(([127, 0, 0, 1], 4000)));
+        let mut config = Self {
+            listen,
             admin_listen: admin.then_some(admin_listen),
             schema,
             supergraph,
@@ -299,16 +300,50 @@ impl Config {
             headers: headers.into_iter().map(|header| header.0).collect(),
             csrf_headers: csrf_headers.into_iter().map(|header| header.0).collect(),
             logging: Logging {
-                level: r.pick(flags.log_level.clone(), "WEFT_LOGGING_LEVEL", &raw.logging.level, "info".into()),
+                level: r
+                    .pick(
+                        flags.log_level.clone().map(LogFilter),
+                        "WEFT_LOGGING_LEVEL",
+                        &raw.logging.level,
+                        LogFilter("info".into()),
+                    )
+                    .0,
                 format: r.pick(flags.log_format, "WEFT_LOGGING_FORMAT", &raw.logging.format, LogFormat::Auto),
             },
             limits,
             services,
+            hints: Vec::new(),
         };
+        config.hints = r.unknown_variables();
         // People read a file from its top; variables, which have no place, come first.
         r.errors.sort_by_key(|error| error.labels.first().map(|label| label.span.start));
         if r.errors.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(r.errors)) }
     }
+
+    /// Gives settings that only variables made the names of the services that they are for: `WEFT_SERVICES_MY_SHOP_URL`
+    /// may mean `my-shop` as well as `my_shop`, which only the graph knows.
+    pub fn name_services(&mut self, known: &[&str]) {
+        let mut renamed = Vec::new();
+        for name in known {
+            let suggested = in_variables(name).to_ascii_lowercase();
+            if self.services.contains_key(*name) {
+                continue;
+            }
+            if let Some(service) = self.services.get(&suggested).filter(|service| service.from_variables) {
+                let service = Service { from_variables: false, ..service.clone() };
+                self.services.insert((*name).to_owned(), service);
+                renamed.push(suggested);
+            }
+        }
+        for suggested in renamed.iter().filter(|suggested| !known.contains(&suggested.as_str())) {
+            self.services.shift_remove(suggested);
+        }
+    }
+}
+
+/// A service's name as variables have it.
+fn in_variables(name: &str) -> String {
+    name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 /// Reads an address as a flag, a variable or the file gives it. The error says what it has to be.
@@ -321,12 +356,67 @@ type Layer = u8;
 
 /// Picks each setting from the strongest layer that has it, and collects every mistake on the way.
 struct Resolver<'a> {
-    env: &'a dyn Fn(&str) -> Option<String>,
-    source: Option<Arc<Source>>,
+    env: &'a BTreeMap<String, String>,
+    /// The variables that there are, whether they are set or not.
+    asked: &'a RefCell<BTreeSet<String>>,
     errors: Vec<Diagnostic>,
 }
 
 impl Resolver<'_> {
+    fn look_up(&self, name: &str) -> Option<String> {
+        self.asked.borrow_mut().insert(name.to_owned());
+        self.env.get(name).cloned()
+    }
+
+    /// Services that the file names, then those that only variables do.
+    fn services(&mut self, raw: IndexMap<String, file::Service>) -> IndexMap<String, Service> {
+        let named: BTreeSet<String> = raw.keys().map(|name| in_variables(name)).collect();
+        let mut services: IndexMap<_, _> =
+            raw.into_iter().map(|(name, service)| self.service(name, &service, false)).collect();
+        let only_in_variables: BTreeSet<&str> = self
+            .env
+            .keys()
+            .filter_map(|variable| variable.strip_prefix(SERVICES))
+            .filter_map(|rest| ["_URL", "_TIMEOUT", "_HEADERS"].iter().find_map(|end| rest.strip_suffix(end)))
+            .filter(|name| !name.is_empty() && !named.contains(*name))
+            .collect();
+        for name in only_in_variables {
+            let (name, service) = self.service(name.to_ascii_lowercase(), &file::Service::default(), true);
+            services.insert(name, service);
+        }
+        services
+    }
+
+    fn service(&mut self, name: String, raw: &file::Service, from_variables: bool) -> (String, Service) {
+        let key = format!("{SERVICES}{}", in_variables(&name));
+        let url = self.optional::<HttpUrl>(&format!("{key}_URL"), &raw.url).map(|url| url.0);
+        let headers: Vec<Header> = self.list(&format!("{key}_HEADERS"), raw.headers.as_deref()).unwrap_or_default();
+        let timeout = self.optional(&format!("{key}_TIMEOUT"), &raw.timeout);
+        let headers = headers.into_iter().map(|header| header.0).collect();
+        let config = raw.config.as_ref().map(|config| {
+            let span = Some(&config.span);
+            config.value.iter().map(|(key, value)| (key.clone(), self.expanded(value, span))).collect()
+        });
+        (name, Service { url, headers, timeout, config, from_variables })
+    }
+
+    /// Hints and no errors: platforms set variables of their own for a service that happens to be called `weft`.
+    fn unknown_variables(&self) -> Vec<Diagnostic> {
+        let asked = self.asked.borrow();
+        let known = || asked.iter().map(String::as_str).chain(OTHER_VARIABLES);
+        let unknown = self.env.keys().filter(|name| name.starts_with("WEFT_") && known().all(|known| known != *name));
+        unknown
+            .map(|name| {
+                let message = format!("the variable {name} is no setting and is ignored");
+                let hint = Diagnostic::hint("UNKNOWN_VARIABLE", message);
+                match file::nearest(name, known()) {
+                    Some(near) => hint.help(format!("did you mean `{near}`?")),
+                    None => hint,
+                }
+            })
+            .collect()
+    }
+
     fn pick<T: Setting>(&mut self, flag: Option<T>, name: &str, raw: &Option<Scalar>, default: T) -> T {
         let lower = self.optional(name, raw);
         flag.or(lower).unwrap_or(default)
@@ -356,7 +446,7 @@ impl Resolver<'_> {
 
     fn list<T: Setting>(&mut self, name: &str, raw: Option<&[Scalar]>) -> Option<Vec<T>> {
         let from_file: Option<Vec<T>> = raw.map(|raw| raw.iter().filter_map(|scalar| self.scalar(scalar)).collect());
-        match (self.env)(name) {
+        match self.look_up(name) {
             Some(text) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Some(items.filter_map(|item| self.parse_variable(name, item)).collect())
@@ -366,7 +456,7 @@ impl Resolver<'_> {
     }
 
     fn variable<T: Setting>(&mut self, name: &str) -> Option<T> {
-        let text = (self.env)(name).filter(|text| !text.is_empty())?;
+        let text = self.look_up(name).filter(|text| !text.is_empty())?;
         self.parse_variable(name, &text)
     }
 
@@ -380,12 +470,14 @@ impl Resolver<'_> {
     }
 
     fn scalar<T: Setting>(&mut self, scalar: &Scalar) -> Option<T> {
-        let span = self.source.as_ref().map(|source| file::span(&scalar.referenced, source));
-        let text = self.expand(&scalar.value, span.as_ref())?;
+        let text = self.expand(&scalar.text, Some(&scalar.span))?;
         let value = T::parse(text.trim());
         if value.is_none() {
             // The message never repeats the value, which a variable may have filled with a secret.
-            self.errors.push(Diagnostic::error("CONFIG_VALUE", format!("this has to be {}", T::EXPECTED)).at(span, ""));
+            self.errors.push(
+                Diagnostic::error("CONFIG_VALUE", format!("this has to be {}", T::EXPECTED))
+                    .at(Some(scalar.span.clone()), ""),
+            );
         }
         value
     }
@@ -403,7 +495,7 @@ impl Resolver<'_> {
     }
 
     fn expand(&mut self, text: &str, span: Option<&Span>) -> Option<String> {
-        let diagnostic = match expand::expand(text, self.env) {
+        let diagnostic = match expand::expand(text, &|name| self.env.get(name).cloned()) {
             Ok(text) => return Some(text),
             Err(ExpandError::Unset(name)) => {
                 Diagnostic::error("CONFIG_VARIABLE", format!("the variable {name} is not set"))

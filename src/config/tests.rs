@@ -3,8 +3,8 @@
 use super::*;
 
 fn load(yaml: &str, env: &[(&str, &str)], flags: &Flags) -> Result<Config, String> {
-    let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    Config::resolve(flags, &lookup, Some((Path::new("conf/weft.yaml"), yaml.to_owned())))
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::resolve(flags, &env, Some((Path::new("conf/weft.yaml"), yaml.to_owned())), &RefCell::default())
         .map_err(|error| error.to_string())
 }
 
@@ -26,7 +26,7 @@ fn flags_over_variables_over_file_over_defaults() {
 
 #[test]
 fn an_empty_file_and_no_file_give_the_defaults() {
-    let defaults = Config::resolve(&Flags::default(), &|_| None, None).expect("valid");
+    let defaults = Config::resolve(&Flags::default(), &BTreeMap::new(), None, &RefCell::default()).expect("valid");
     assert_eq!(defaults.listen.to_string(), "127.0.0.1:4000");
     assert!(!defaults.introspection && defaults.playground && defaults.watch);
     for yaml in ["", "# nothing\n", "---\n"] {
@@ -106,11 +106,51 @@ fn every_wrong_value_is_told_at_once() {
 }
 
 #[test]
+fn unknown_keys_wrong_shapes_and_wrong_values_are_told_together() {
+    let yaml = "lisen: 127.0.0.1:1\nlimits: {boddy: 1MB, depth: ten}\ncors: {origins: \"*\"}\nadmin: 5\nservices: {rating: {ulr: http://h:1, timeout: 5}}\n";
+    insta::assert_snapshot!(error(yaml), @r#"
+    conf/weft.yaml:1:1: error[CONFIG_UNKNOWN_KEY]: there is no setting `lisen` here
+         1 | lisen: 127.0.0.1:1
+           | ^^^^^
+      help: did you mean `listen`?
+    conf/weft.yaml:2:10: error[CONFIG_UNKNOWN_KEY]: there is no setting `boddy` here
+         2 | limits: {boddy: 1MB, depth: ten}
+           |          ^^^^^
+      help: did you mean `body`?
+    conf/weft.yaml:2:29: error[CONFIG_VALUE]: this has to be a whole number above 0, such as `100`
+         2 | limits: {boddy: 1MB, depth: ten}
+           |                             ^^^
+    conf/weft.yaml:3:17: error[CONFIG_SYNTAX]: this has to be a list: `[a, b]`, or lines of `- a`
+         3 | cors: {origins: "*"}
+           |                 ^^^
+    conf/weft.yaml:4:8: error[CONFIG_SYNTAX]: this has to be a section: lines of `setting: value`, indented
+         4 | admin: 5
+           |        ^
+    conf/weft.yaml:5:21: error[CONFIG_UNKNOWN_KEY]: there is no setting `ulr` here
+         5 | services: {rating: {ulr: http://h:1, timeout: 5}}
+           |                     ^^^
+      help: did you mean `url`?
+    conf/weft.yaml:5:47: error[CONFIG_VALUE]: this has to be a duration with a unit, such as `250ms`, `30s`, `5m` or `1h`
+         5 | services: {rating: {ulr: http://h:1, timeout: 5}}
+           |                                               ^
+    "#);
+}
+
+#[test]
+fn numbers_and_switches_are_read_as_they_were_written() {
+    let yaml = "limits: {depth: 1_000, aliases: 07}\nwatch: no\nservices: {rating: {config: {a: 1, b: true, c: 1.5, d: '2', e: ~}}}\n";
+    let config = load(yaml, &[], &Flags::default()).expect("valid");
+    assert_eq!((config.limits.depth, config.limits.aliases, config.watch), (1_000, 7, false));
+    let service_config = serde_json::to_value(&config.services["rating"].config).expect("JSON");
+    assert_eq!(service_config, serde_json::json!({"a": 1, "b": true, "c": 1.5, "d": "2", "e": null}));
+}
+
+#[test]
 fn broken_yaml_has_a_place() {
     insta::assert_snapshot!(error("listen: [\n"), @r#"
-    conf/weft.yaml:1:9: error[CONFIG_SYNTAX]: this has to be a single value
+    conf/weft.yaml:1:1: error[CONFIG_SYNTAX]: unclosed bracket '['
          1 | listen: [
-           |         ^
+           | ^
     "#);
     insta::assert_snapshot!(error("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n"), @r#"
     conf/weft.yaml:2:1: error[CONFIG_SYNTAX]: `listen` is set twice
@@ -153,20 +193,52 @@ fn a_variable_with_a_wrong_value_is_named_without_its_value() {
 #[test]
 fn the_documentation_names_every_variable_and_every_setting() {
     let documentation = include_str!("../../docs/configuration.md");
-    let asked = std::cell::RefCell::new(std::collections::BTreeSet::from(["WEFT_CONFIG".to_owned()]));
-    let env = |name: &str| {
-        asked.borrow_mut().insert(name.to_owned());
-        None
-    };
+    // Each documented variable is asked for, or it would be told as unknown; each setting has its variable documented.
+    let words = documentation.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let documented: BTreeSet<&str> = words.filter(|word| word.starts_with("WEFT_") && *word != "WEFT_").collect();
+    assert!(documented.len() > 40, "{documented:?}");
+    let asked = RefCell::default();
     let yaml = "services: {name: {}}".to_owned();
-    Config::resolve(&Flags::default(), &env, Some((Path::new("weft.yaml"), yaml))).expect("valid");
+    Config::resolve(&Flags::default(), &BTreeMap::new(), Some((Path::new("weft.yaml"), yaml)), &asked).expect("valid");
     let asked = asked.into_inner();
-    assert!(asked.len() > 40, "{asked:?}");
     let missing: Vec<_> = asked.iter().filter(|name| !documentation.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/configuration.md says nothing of {missing:?}");
-    // And nothing is documented that is never asked for.
-    let words = documentation.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let unknown: Vec<_> =
-        words.filter(|word| word.starts_with("WEFT_") && *word != "WEFT_" && !asked.contains(*word)).collect();
+        documented.iter().filter(|name| !asked.contains(**name) && !OTHER_VARIABLES.contains(name)).collect();
     assert!(unknown.is_empty(), "docs/configuration.md tells of {unknown:?}");
+}
+
+#[test]
+fn variables_set_services_that_the_file_does_not_name() {
+    let env = [("WEFT_SERVICES_PROFILE_URL", "http://other:1"), ("WEFT_SERVICES_MY_SHOP_TIMEOUT", "5s")];
+    let mut config = load("services: {rating: {}}", &env, &Flags::default()).expect("valid");
+    assert_eq!(config.services["profile"].url.as_deref(), Some("http://other:1"));
+    config.name_services(&["my-shop", "profile", "rating"]);
+    assert_eq!(config.services["my-shop"].timeout, Some(Duration::from_secs(5)));
+    assert!(!config.services.contains_key("my_shop"), "there is no service of this name");
+    assert!(config.services.contains_key("rating"));
+    let told = load("", &[("WEFT_SERVICES_PROFILE_URL", "nowhere")], &Flags::default()).expect_err("wrong");
+    assert!(told.contains("the variable WEFT_SERVICES_PROFILE_URL has to be an absolute URL"), "{told}");
+}
+
+#[test]
+fn variables_that_are_no_settings_are_told_with_the_nearest_that_is() {
+    let env = [("WEFT_LISEN", "x"), ("WEFT_CONFIG", "y"), ("HOME", "z"), ("WEFT_LISTEN", "127.0.0.1:1")];
+    let hints = load("", &env, &Flags::default()).expect("valid").hints;
+    let hints: Vec<_> = hints.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        hints,
+        [
+            "hint[UNKNOWN_VARIABLE]: the variable WEFT_LISEN is no setting and is ignored\n  help: did you mean `WEFT_LISTEN`?"
+        ]
+    );
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused() {
+    insta::assert_snapshot!(error("logging: {level: loud}"), @r#"
+    conf/weft.yaml:1:18: error[CONFIG_VALUE]: this has to be error, warn, info, debug, trace or off, or by module as in `info,weft=debug`
+         1 | logging: {level: loud}
+           |                  ^^^^
+    "#);
 }

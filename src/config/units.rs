@@ -55,6 +55,25 @@ impl Setting for String {
     }
 }
 
+/// A filter of the log: levels, for everything or by module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogFilter(pub(crate) String);
+
+impl Setting for LogFilter {
+    const EXPECTED: &'static str = "error, warn, info, debug, trace or off, or by module as in `info,weft=debug`";
+    fn parse(text: &str) -> Option<Self> {
+        // The filter takes a word that is no level for a module, whose lines would then be the only ones.
+        let is_level = |word: &str| {
+            ["error", "warn", "info", "debug", "trace", "off"].iter().any(|level| word.eq_ignore_ascii_case(level))
+        };
+        let known = text.split(',').map(str::trim).all(|part| match part.rsplit_once('=') {
+            Some((_, level)) => is_level(level.trim()),
+            None => is_level(part),
+        });
+        (known && tracing_subscriber::EnvFilter::try_new(text).is_ok()).then(|| Self(text.to_owned()))
+    }
+}
+
 /// An absolute `http:` or `https:` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HttpUrl(pub(crate) String);
@@ -154,6 +173,16 @@ mod tests {
         assert_eq!(Duration::parse("30"), None, "a bare number could be seconds or milliseconds");
         assert_eq!(Duration::parse("0s"), None);
         assert_eq!(Duration::parse("9999999999999h"), None);
+    }
+
+    #[test]
+    fn a_log_filter_is_made_of_levels() {
+        for known in ["info", "WARN", "off", "info,weft=debug", "warn,weft::gateway=trace"] {
+            assert!(LogFilter::parse(known).is_some(), "{known}");
+        }
+        for unknown in ["loud", "", "info,loud", "weft", "weft=loud", "info,,=x"] {
+            assert_eq!(LogFilter::parse(unknown), None, "{unknown}");
+        }
     }
 
     #[test]
