@@ -272,26 +272,42 @@ impl Batched<'_> {
         })
     }
 
-    /// The identity of an element; `None` where a part of it is null.
+    /// The identity of an element.
     fn identity<'m>(
         &'m self,
         text: &[u8],
         path: impl Fn(&'m Match) -> Option<&'m Vec<String>>,
-    ) -> Result<Option<Identity>, LoadError> {
+    ) -> Result<Identity, LoadError> {
+        if text == b"null" {
+            return Ok(Identity::Null);
+        }
         let mut identity = Vec::new();
         for part in self.listed() {
-            let Some(path) = path(part) else { return Ok(None) };
+            let Some(path) = path(part) else { return Ok(Identity::None) };
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            match json::member(text, &path).map_err(invalid)?.and_then(scalar) {
-                Some(text) => identity.push(text),
-                None => return Ok(None),
+            match json::member(text, &path).map_err(invalid)? {
+                None => return Ok(Identity::None),
+                Some(b"null") => return Ok(Identity::Null),
+                Some(text) => match scalar(text) {
+                    Some(text) => identity.push(text),
+                    None => return Ok(Identity::None),
+                },
             }
         }
-        Ok(Some(identity))
+        Ok(Identity::Of(identity))
     }
 }
 
-type Identity = Vec<Vec<u8>>;
+/// What tells an element of a batch's answer apart from the others.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    /// The listed parts of its key.
+    Of(Vec<Vec<u8>>),
+    /// It is null, or its key is: there is no such object.
+    Null,
+    /// It has no key that can be read.
+    None,
+}
 
 /// A scalar as text: `1` and `"1"` are the same key. Null is none.
 fn scalar(text: &[u8]) -> Option<Vec<u8>> {
@@ -314,11 +330,16 @@ impl Protocol for Batched<'_> {
             Ok(text) => text,
             Err(error) => return Ok(vec![failed(&error); keys.len()]),
         };
-        let mut found: HashMap<Identity, Bytes> = HashMap::new();
-        let mut keep = |identity: Option<Identity>, entry: &dyn Fn() -> Bytes| {
-            if let Some(identity) = identity {
-                found.entry(identity).or_insert_with(entry);
+        let asked = keys.iter().map(|key| self.identity(key, |part| Some(&part.path)));
+        let asked = asked.collect::<Result<Vec<Identity>, LoadError>>()?;
+        let mut found: HashMap<&Identity, Option<Bytes>> = asked.iter().map(|identity| (identity, None)).collect();
+        let mut has_strangers = false;
+        let mut keep = |identity: Identity, entry: &dyn Fn() -> Bytes| match (&identity, found.get_mut(&identity)) {
+            (Identity::Null, _) => {}
+            (Identity::Of(_), Some(place)) => {
+                place.get_or_insert_with(entry);
             }
+            _ => has_strangers = true,
         };
         match text {
             Text::Raw(text) => {
@@ -336,12 +357,13 @@ impl Protocol for Batched<'_> {
             }
             Text::Mapped(_) => return Err(not_a_list()),
         }
-        let entry = |key: &Bytes| {
-            let identity = self.identity(key, |part| Some(&part.path))?;
-            let data = identity.and_then(|identity| found.get(&identity).cloned());
-            Ok(Entry { data: data.unwrap_or_else(|| Bytes::from_static(b"null")), notes: Vec::new() })
+        let entry = |identity: &Identity| match found.get(identity).and_then(Option::as_ref) {
+            Some(data) => Ok(Entry { data: data.clone(), notes: Vec::new() }),
+            // What stands in its place may be what was asked for, with its key spoilt: nobody can say that there is none.
+            None if has_strangers => Err(LoadError::Invalid("not what was asked for: its key is missing".into())),
+            None => Ok(Entry { data: Bytes::from_static(b"null"), notes: Vec::new() }),
         };
-        Ok(keys.iter().map(entry).collect())
+        Ok(asked.iter().map(entry).collect())
     }
 }
 

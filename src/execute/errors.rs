@@ -24,6 +24,8 @@ pub(crate) enum Code {
     InvalidResponse,
     /// The service's own error.
     Downstream,
+    /// Null in a non-null field, for which no service gave a reason.
+    UnexpectedNull,
 }
 
 impl Code {
@@ -34,6 +36,7 @@ impl Code {
             Self::Status => "DOWNSTREAM_STATUS",
             Self::InvalidResponse => "DOWNSTREAM_INVALID_RESPONSE",
             Self::Downstream => "DOWNSTREAM_ERROR",
+            Self::UnexpectedNull => "UNEXPECTED_NULL",
         }
     }
 }
