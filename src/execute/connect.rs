@@ -25,6 +25,7 @@ use crate::connect::{
     self, Answer as Mapped, ConnectError, Connector, Inputs, LookupArgument, Pick, RequestError, RequiredArgument,
 };
 use crate::operation::Variables;
+use crate::supergraph::{ConnectorId, ResolverVia, Subgraph};
 
 /// Stands before the text of an entry that is mapped already.
 pub(crate) const MAPPED: u8 = 1;
@@ -53,11 +54,15 @@ pub(crate) struct Connected<'c> {
 }
 
 impl<'c> Connected<'c> {
-    fn call(&self, args: &Map<String, Value>) -> Result<Call, LoadError> {
+    /// `given`: those of the arguments that the client gave itself.
+    fn call(&self, args: &Map<String, Value>, given: &Map<String, Value>) -> Result<Call, LoadError> {
         let inputs = self.inputs(args);
         let request = connect::request(self.connector, self.base_url, &inputs).map_err(|error| match error {
             RequestError::Null => LoadError::Invalid(SKIPPED.to_owned()),
-            RequestError::Invalid(message) => LoadError::Invalid(message),
+            RequestError::Invalid(unfit) => match unfit.arguments.iter().find(|name| given.contains_key(*name)) {
+                Some(name) => refused(name, &unfit.message),
+                None => LoadError::Invalid(format!("no call can be made: {}", unfit.message)),
+            },
         })?;
         Ok(Call {
             service: Arc::clone(self.service),
@@ -104,6 +109,31 @@ impl<'c> Connected<'c> {
         let value = self.connector.selection.evaluate(&body, &environment).value;
         Ok(Text::Mapped(value.unwrap_or(Value::Null)))
     }
+}
+
+fn refused(argument: &str, message: &str) -> LoadError {
+    LoadError::Refused(format!("The argument `{argument}` cannot be sent: {message}."))
+}
+
+/// Refuses more keys than one call takes, where a client calls a lookup of many itself. (Joins are split into calls.)
+pub(crate) fn check_batch(
+    subgraph: &Subgraph,
+    id: ConnectorId,
+    connector: &Connector,
+    given: &Map<String, Value>,
+) -> Result<(), LoadError> {
+    let Some(max) = connector.batch_max else { return Ok(()) };
+    let bindings = subgraph.resolvers.iter().filter_map(|resolver| match &resolver.via {
+        ResolverVia::Lookup { connector, arguments } if *connector == id => Some(arguments),
+        _ => None,
+    });
+    for binding in bindings.flatten().filter(|binding| binding.from.is_list()) {
+        let keys = given.get(binding.name.as_str()).and_then(Value::as_array).map_or(0, Vec::len);
+        if keys > max {
+            return Err(refused(&binding.name, &format!("{keys} keys, and {max} is the most that may be asked for")));
+        }
+    }
+    Ok(())
 }
 
 /// The value under a path of objects, validated as a whole; `None` where the path does not lead through objects alone.
@@ -200,7 +230,11 @@ impl Single<'_> {
 
 impl Protocol for Single<'_> {
     fn call(&self, keys: &[Bytes]) -> Result<Call, LoadError> {
-        self.connected.call(&self.arguments(only(keys))?)
+        let arguments = self.arguments(only(keys))?;
+        match self.arguments {
+            Arguments::Given(given) | Arguments::Required(given, _) => self.connected.call(&arguments, given),
+            Arguments::Key(_) => self.connected.call(&arguments, &Map::new()),
+        }
     }
 
     fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {
@@ -321,7 +355,7 @@ fn scalar(text: &[u8]) -> Option<Vec<u8>> {
 
 impl Protocol for Batched<'_> {
     fn call(&self, keys: &[Bytes]) -> Result<Call, LoadError> {
-        self.connected.call(&self.arguments(keys)?)
+        self.connected.call(&self.arguments(keys)?, &Map::new())
     }
 
     fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {

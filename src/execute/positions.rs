@@ -237,7 +237,9 @@ impl<'v> View<'v> {
 /// Whose entities a call asks for.
 pub(crate) fn inputs(call: &Call) -> &[EntityInput] {
     match call {
-        Call::Entities { inputs, .. } | Call::ConnectLookup { inputs, .. } | Call::ConnectField { inputs, .. } => inputs,
+        Call::Entities { inputs, .. } | Call::ConnectLookup { inputs, .. } | Call::ConnectField { inputs, .. } => {
+            inputs
+        }
         Call::Root { .. } | Call::ConnectRoot { .. } => &[],
     }
 }

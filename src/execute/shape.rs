@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use apollo_compiler::ast::Type;
 use apollo_compiler::Name;
+use apollo_compiler::ast::Type;
 use serde_json::Value;
 
 use super::errors::{Code, FailureId};
@@ -189,7 +189,8 @@ impl<'s> Writer<'s> {
     /// Whether it is a type of the graph that clients do not see.
     fn is_hidden(&self, typename: &[u8]) -> bool {
         std::str::from_utf8(typename).is_ok_and(|name| {
-            self.shaping.supergraph.schema.types.contains_key(name) && !self.shaping.supergraph.api.types.contains_key(name)
+            self.shaping.supergraph.schema.types.contains_key(name)
+                && !self.shaping.supergraph.api.types.contains_key(name)
         })
     }
 

@@ -148,8 +148,12 @@ fn write_failure(view: View<'_>, failure: &Failure, path: &[Segment<'_>], fallba
     write_path(path, out);
     out.extend_from_slice(b",\"extensions\":{\"code\":\"");
     out.extend_from_slice(failure.code.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"service\":");
-    json::write_string(&view.arena.failures.get_load(failure.load).service, out);
+    out.push(b'"');
+    // It was never asked.
+    if failure.code != Code::BadInput {
+        out.extend_from_slice(b",\"service\":");
+        json::write_string(&view.arena.failures.get_load(failure.load).service, out);
+    }
     if let Some(downstream) = &failure.downstream {
         out.extend_from_slice(b",\"downstream\":");
         out.extend_from_slice(downstream);
