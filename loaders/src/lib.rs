@@ -104,6 +104,9 @@ pub enum LoadError {
     /// An answer that cannot be understood, in a few words without its content.
     #[error("{0}")]
     Invalid(String),
+    /// What was asked for cannot be asked of the service: no call was made, and it is not to blame.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// How a service is asked for some keys, and how its answer is taken apart.

@@ -109,6 +109,7 @@ pub(crate) fn count_failure(service: &Service, error: &LoadError) {
         LoadError::Unavailable(_) => &service.unavailable,
         LoadError::Status(_) => &service.statuses,
         LoadError::Invalid(_) => &service.invalid,
+        LoadError::Refused(_) => return,
     });
 }
 
@@ -126,6 +127,7 @@ fn kind(error: &LoadError) -> &'static str {
         LoadError::Unavailable(_) => "unavailable",
         LoadError::Status(_) => "status",
         LoadError::Invalid(_) => "invalid",
+        LoadError::Refused(_) => "refused",
     }
 }
 

@@ -29,7 +29,7 @@ pub use literal::Literal;
 pub use lookup::{Lookup, LookupError, default_is, joining, read_lookup};
 pub use mapping::{Mapping, MappingError, MappingShape, Pick};
 pub use read::{Arguments, read_connector, read_source};
-pub use request::{HttpRequest, RequestError, request};
+pub use request::{HttpRequest, RequestError, Unfit, request};
 pub use response::{Answer, ConnectError, response};
 pub use template::{Template, TemplatePart};
 pub use validate::{Fragment, plain_names, validate};

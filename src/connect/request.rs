@@ -9,7 +9,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue as HttpHeaderValue, Method};
 use serde_json::{Map, Value};
 
-use super::mapping::Environment;
+use super::mapping::{Environment, Variable};
 use super::{Connector, HeaderValue, Inputs, Mapping, Template, TemplatePart};
 
 /// A request, ready to be sent.
@@ -32,8 +32,17 @@ pub enum RequestError {
     #[error("nothing to ask for")]
     Null,
     /// An input cannot stand where it should.
-    #[error("{0}")]
-    Invalid(String),
+    #[error("{}", .0.message)]
+    Invalid(Unfit),
+}
+
+/// An input that cannot stand where it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// In a few words, without the value.
+    pub message: String,
+    /// The arguments that the value was made of.
+    pub arguments: Vec<String>,
 }
 
 type Made<T> = Result<T, RequestError>;
@@ -77,7 +86,24 @@ fn split_query(url: &str) -> (&str, &str) {
 }
 
 fn invalid<T>(message: impl Into<String>) -> Made<T> {
-    Err(RequestError::Invalid(message.into()))
+    Err(RequestError::Invalid(Unfit { message: message.into(), arguments: Vec::new() }))
+}
+
+/// Says of what arguments a mapping makes the value that was refused.
+fn made_of<T>(made: Made<T>, mapping: &Mapping) -> Made<T> {
+    made.map_err(|error| made_of_arguments(error, arguments_of(mapping)))
+}
+
+fn made_of_arguments(mut error: RequestError, arguments: Vec<String>) -> RequestError {
+    if let RequestError::Invalid(unfit) = &mut error {
+        unfit.arguments = arguments;
+    }
+    error
+}
+
+fn arguments_of(mapping: &Mapping) -> Vec<String> {
+    let used = mapping.variables().iter().filter(|used| used.variable == Variable::Args);
+    used.filter_map(|used| used.path.first().cloned()).collect()
 }
 
 struct Maker<'a> {
@@ -98,8 +124,9 @@ impl Maker<'_> {
             single => vec![single],
         };
         for segment in segments {
-            let Some(text) = scalar_text(&segment, "a path")? else { return Err(RequestError::Null) };
-            check_segment(&text)?;
+            let text = made_of(scalar_text(&segment, "a path"), mapping)?;
+            let Some(text) = text else { return Err(RequestError::Null) };
+            made_of(check_segment(&text), mapping)?;
             path.push('/');
             encode(&text, path);
         }
@@ -141,13 +168,15 @@ impl Maker<'_> {
                 }
                 (TemplatePart::Expression(mapping), None) => {
                     let value = self.evaluate(mapping);
-                    let Some(text) = scalar_text(&value, "a path")? else { return Err(RequestError::Null) };
+                    let text = made_of(scalar_text(&value, "a path"), mapping)?;
+                    let Some(text) = text else { return Err(RequestError::Null) };
+                    segment.arguments.extend(arguments_of(mapping));
                     encode(&text, &mut segment.text);
                     segment.has_value = true;
                     segment.started = true;
                 }
                 (TemplatePart::Expression(mapping), Some(pair)) => {
-                    match scalar_text(&self.evaluate(mapping), "a query")? {
+                    match made_of(scalar_text(&self.evaluate(mapping), "a query"), mapping)? {
                         None => pair.nulls += 1,
                         Some(text) => {
                             encode(&text, &mut pair.text);
@@ -171,7 +200,7 @@ impl Maker<'_> {
         let fields = match self.evaluate(mapping) {
             Value::Object(fields) => fields,
             Value::Null => return Ok(()),
-            _ => return invalid("`queryParams` gives no object"),
+            _ => return made_of(invalid("`queryParams` gives no object"), mapping),
         };
         for (name, value) in &fields {
             let values = match value {
@@ -179,7 +208,7 @@ impl Maker<'_> {
                 single => std::slice::from_ref(single),
             };
             for value in values {
-                if let Some(text) = scalar_text(value, "a query")? {
+                if let Some(text) = made_of(scalar_text(value, "a query"), mapping)? {
                     let mut pair = String::new();
                     encode(name, &mut pair);
                     pair.push('=');
@@ -230,7 +259,7 @@ impl Maker<'_> {
                                 Value::Array(mut values) if values.len() == 1 => values.remove(0),
                                 value => value,
                             };
-                            if let Some(value) = scalar_text(&value, "a header")? {
+                            if let Some(value) = made_of(scalar_text(&value, "a header"), mapping)? {
                                 text.push_str(&value);
                                 nulls_only = false;
                             }
@@ -244,7 +273,11 @@ impl Maker<'_> {
                     Ok(value) => {
                         headers.append(name, value);
                     }
-                    Err(_) => return invalid(format!("the header `{name}` cannot hold its value")),
+                    Err(_) => {
+                        let refused = invalid(format!("the header `{name}` cannot hold its value"));
+                        let arguments = || template.expressions().flat_map(arguments_of).collect();
+                        return refused.map_err(|error| made_of_arguments(error, arguments()));
+                    }
                 }
             }
         }
@@ -278,13 +311,15 @@ struct Segment {
     text: String,
     has_value: bool,
     started: bool,
+    /// Those that its values are made of.
+    arguments: Vec<String>,
 }
 
 impl Segment {
     fn push_to(self, path: &mut String) -> Made<()> {
         // What the author wrote stands as it is; the piece before the first slash is no segment.
         if self.has_value {
-            check_encoded(&self.text)?;
+            check_encoded(&self.text).map_err(|error| made_of_arguments(error, self.arguments))?;
         }
         if self.started || !self.text.is_empty() {
             path.push('/');

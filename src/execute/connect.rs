@@ -25,6 +25,7 @@ use crate::connect::{
     self, Answer as Mapped, ConnectError, Connector, Inputs, LookupArgument, Pick, RequestError, RequiredArgument,
 };
 use crate::operation::Variables;
+use crate::supergraph::{ConnectorId, ResolverVia, Subgraph};
 
 /// Stands before the text of an entry that is mapped already.
 pub(crate) const MAPPED: u8 = 1;
@@ -53,11 +54,15 @@ pub(crate) struct Connected<'c> {
 }
 
 impl<'c> Connected<'c> {
-    fn call(&self, args: &Map<String, Value>) -> Result<Call, LoadError> {
+    /// `given`: those of the arguments that the client gave itself.
+    fn call(&self, args: &Map<String, Value>, given: &Map<String, Value>) -> Result<Call, LoadError> {
         let inputs = self.inputs(args);
         let request = connect::request(self.connector, self.base_url, &inputs).map_err(|error| match error {
             RequestError::Null => LoadError::Invalid(SKIPPED.to_owned()),
-            RequestError::Invalid(message) => LoadError::Invalid(message),
+            RequestError::Invalid(unfit) => match unfit.arguments.iter().find(|name| given.contains_key(*name)) {
+                Some(name) => refused(name, &unfit.message),
+                None => LoadError::Invalid(format!("no call can be made: {}", unfit.message)),
+            },
         })?;
         Ok(Call {
             service: Arc::clone(self.service),
@@ -104,6 +109,31 @@ impl<'c> Connected<'c> {
         let value = self.connector.selection.evaluate(&body, &environment).value;
         Ok(Text::Mapped(value.unwrap_or(Value::Null)))
     }
+}
+
+fn refused(argument: &str, message: &str) -> LoadError {
+    LoadError::Refused(format!("The argument `{argument}` cannot be sent: {message}."))
+}
+
+/// Refuses more keys than one call takes, where a client calls a lookup of many itself. (Joins are split into calls.)
+pub(crate) fn check_batch(
+    subgraph: &Subgraph,
+    id: ConnectorId,
+    connector: &Connector,
+    given: &Map<String, Value>,
+) -> Result<(), LoadError> {
+    let Some(max) = connector.batch_max else { return Ok(()) };
+    let bindings = subgraph.resolvers.iter().filter_map(|resolver| match &resolver.via {
+        ResolverVia::Lookup { connector, arguments } if *connector == id => Some(arguments),
+        _ => None,
+    });
+    for binding in bindings.flatten().filter(|binding| binding.from.is_list()) {
+        let keys = given.get(binding.name.as_str()).and_then(Value::as_array).map_or(0, Vec::len);
+        if keys > max {
+            return Err(refused(&binding.name, &format!("{keys} keys, and {max} is the most that may be asked for")));
+        }
+    }
+    Ok(())
 }
 
 /// The value under a path of objects, validated as a whole; `None` where the path does not lead through objects alone.
@@ -200,7 +230,11 @@ impl Single<'_> {
 
 impl Protocol for Single<'_> {
     fn call(&self, keys: &[Bytes]) -> Result<Call, LoadError> {
-        self.connected.call(&self.arguments(only(keys))?)
+        let arguments = self.arguments(only(keys))?;
+        match self.arguments {
+            Arguments::Given(given) | Arguments::Required(given, _) => self.connected.call(&arguments, given),
+            Arguments::Key(_) => self.connected.call(&arguments, &Map::new()),
+        }
     }
 
     fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {
@@ -272,26 +306,42 @@ impl Batched<'_> {
         })
     }
 
-    /// The identity of an element; `None` where a part of it is null.
+    /// The identity of an element.
     fn identity<'m>(
         &'m self,
         text: &[u8],
         path: impl Fn(&'m Match) -> Option<&'m Vec<String>>,
-    ) -> Result<Option<Identity>, LoadError> {
+    ) -> Result<Identity, LoadError> {
+        if text == b"null" {
+            return Ok(Identity::Null);
+        }
         let mut identity = Vec::new();
         for part in self.listed() {
-            let Some(path) = path(part) else { return Ok(None) };
+            let Some(path) = path(part) else { return Ok(Identity::None) };
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            match json::member(text, &path).map_err(invalid)?.and_then(scalar) {
-                Some(text) => identity.push(text),
-                None => return Ok(None),
+            match json::member(text, &path).map_err(invalid)? {
+                None => return Ok(Identity::None),
+                Some(b"null") => return Ok(Identity::Null),
+                Some(text) => match scalar(text) {
+                    Some(text) => identity.push(text),
+                    None => return Ok(Identity::None),
+                },
             }
         }
-        Ok(Some(identity))
+        Ok(Identity::Of(identity))
     }
 }
 
-type Identity = Vec<Vec<u8>>;
+/// What tells an element of a batch's answer apart from the others.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    /// The listed parts of its key.
+    Of(Vec<Vec<u8>>),
+    /// It is null, or its key is: there is no such object.
+    Null,
+    /// It has no key that can be read.
+    None,
+}
 
 /// A scalar as text: `1` and `"1"` are the same key. Null is none.
 fn scalar(text: &[u8]) -> Option<Vec<u8>> {
@@ -305,7 +355,7 @@ fn scalar(text: &[u8]) -> Option<Vec<u8>> {
 
 impl Protocol for Batched<'_> {
     fn call(&self, keys: &[Bytes]) -> Result<Call, LoadError> {
-        self.connected.call(&self.arguments(keys)?)
+        self.connected.call(&self.arguments(keys)?, &Map::new())
     }
 
     fn split(&self, keys: &[Bytes], answer: &Answer) -> Result<Vec<Result<Entry, LoadError>>, LoadError> {
@@ -314,11 +364,16 @@ impl Protocol for Batched<'_> {
             Ok(text) => text,
             Err(error) => return Ok(vec![failed(&error); keys.len()]),
         };
-        let mut found: HashMap<Identity, Bytes> = HashMap::new();
-        let mut keep = |identity: Option<Identity>, entry: &dyn Fn() -> Bytes| {
-            if let Some(identity) = identity {
-                found.entry(identity).or_insert_with(entry);
+        let asked = keys.iter().map(|key| self.identity(key, |part| Some(&part.path)));
+        let asked = asked.collect::<Result<Vec<Identity>, LoadError>>()?;
+        let mut found: HashMap<&Identity, Option<Bytes>> = asked.iter().map(|identity| (identity, None)).collect();
+        let mut has_strangers = false;
+        let mut keep = |identity: Identity, entry: &dyn Fn() -> Bytes| match (&identity, found.get_mut(&identity)) {
+            (Identity::Null, _) => {}
+            (Identity::Of(_), Some(place)) => {
+                place.get_or_insert_with(entry);
             }
+            _ => has_strangers = true,
         };
         match text {
             Text::Raw(text) => {
@@ -336,12 +391,13 @@ impl Protocol for Batched<'_> {
             }
             Text::Mapped(_) => return Err(not_a_list()),
         }
-        let entry = |key: &Bytes| {
-            let identity = self.identity(key, |part| Some(&part.path))?;
-            let data = identity.and_then(|identity| found.get(&identity).cloned());
-            Ok(Entry { data: data.unwrap_or_else(|| Bytes::from_static(b"null")), notes: Vec::new() })
+        let entry = |identity: &Identity| match found.get(identity).and_then(Option::as_ref) {
+            Some(data) => Ok(Entry { data: data.clone(), notes: Vec::new() }),
+            // What stands in its place may be what was asked for, with its key spoilt: nobody can say that there is none.
+            None if has_strangers => Err(LoadError::Invalid("not what was asked for: its key is missing".into())),
+            None => Ok(Entry { data: Bytes::from_static(b"null"), notes: Vec::new() }),
         };
-        Ok(keys.iter().map(entry).collect())
+        Ok(asked.iter().map(entry).collect())
     }
 }
 

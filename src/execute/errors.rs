@@ -24,6 +24,10 @@ pub(crate) enum Code {
     InvalidResponse,
     /// The service's own error.
     Downstream,
+    /// The client's own arguments cannot be sent.
+    BadInput,
+    /// Null in a non-null field, for which no service gave a reason.
+    UnexpectedNull,
 }
 
 impl Code {
@@ -34,6 +38,8 @@ impl Code {
             Self::Status => "DOWNSTREAM_STATUS",
             Self::InvalidResponse => "DOWNSTREAM_INVALID_RESPONSE",
             Self::Downstream => "DOWNSTREAM_ERROR",
+            Self::BadInput => "BAD_USER_INPUT",
+            Self::UnexpectedNull => "UNEXPECTED_NULL",
         }
     }
 }
@@ -97,6 +103,11 @@ impl Failures {
             LoadError::Unavailable(_) => Code::Unavailable,
             LoadError::Status(_) => Code::Status,
             LoadError::Invalid(_) => Code::InvalidResponse,
+            LoadError::Refused(message) => {
+                let mut text = Vec::with_capacity(64);
+                json::write_string(message, &mut text);
+                return self.push(Failure { load, code: Code::BadInput, message: text.into(), downstream: None });
+            }
         };
         self.add(load, code, &error.to_string())
     }

@@ -81,8 +81,7 @@ pub(crate) async fn execute(execution: Execution<'_>) -> Vec<u8> {
     let answered = run::run(execution).await;
     shape::write(shape::Shaping {
         view: positions::View { plan: &execution.prepared.plan, arena: &answered.arena, roots: &answered.roots },
-        schema: &execution.supergraph.schema,
-        api: &execution.supergraph.api,
+        supergraph: execution.supergraph,
         introspection: execution.introspection,
         bytes_max: execution.response_bytes_max,
     })

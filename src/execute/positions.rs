@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use super::errors::FailureId;
 use super::slots::{Arena, Earlier, Slot};
 use crate::planner::Plan;
-use crate::planner::plan::{Position, PositionId, RecordId, RecordSource, SlotId, TypenameSource};
+use crate::planner::plan::{Call, EntityInput, Position, PositionId, RecordId, RecordSource, SlotId, TypenameSource};
+use crate::supergraph::SubgraphId;
 
 /// A value and the slot that holds it.
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +147,21 @@ impl<'v> View<'v> {
         }
     }
 
+    /// The subgraph that answers a record of a position.
+    pub(crate) fn subgraph(&self, mut position: PositionId, mut record: RecordId) -> Option<SubgraphId> {
+        loop {
+            match *self.position(position).records.get(record.0 as usize)? {
+                RecordSource::Root(fetch) => return Some(self.plan.fetches[fetch.0 as usize].subgraph),
+                RecordSource::Link(of, slot) => {
+                    let links = |input: &EntityInput| input.position == position && input.link == (of, slot);
+                    let fetch = self.plan.fetches.iter().find(|fetch| inputs(&fetch.call).iter().any(links));
+                    return fetch.map(|fetch| fetch.subgraph);
+                }
+                RecordSource::Nested(of, _) => (position, record) = (self.position(position).parent?, of),
+            }
+        }
+    }
+
     /// All objects of a position. Objects that consist of the same records are one.
     pub(crate) fn collect(&self, position: PositionId) -> Objects {
         let mut way = Vec::new();
@@ -215,6 +231,16 @@ impl<'v> View<'v> {
                 _ => Typename::Unknown,
             },
         }
+    }
+}
+
+/// Whose entities a call asks for.
+pub(crate) fn inputs(call: &Call) -> &[EntityInput] {
+    match call {
+        Call::Entities { inputs, .. } | Call::ConnectLookup { inputs, .. } | Call::ConnectField { inputs, .. } => {
+            inputs
+        }
+        Call::Root { .. } | Call::ConnectRoot { .. } => &[],
     }
 }
 

@@ -141,7 +141,8 @@ impl<'r> State<'r> {
             Call::ConnectRoot { connector, arguments, .. } => {
                 let connected = running.connected(fetch, subgraph, *connector);
                 let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
-                Some(self.start_connect_root(id, fetch, prepared, connected, arguments))
+                let allowed = connect::check_batch(subgraph, *connector, connected.connector, &arguments);
+                Some(self.start_connect_root(id, fetch, prepared, connected, arguments, allowed))
             }
             Call::ConnectField { connector, arguments, required, inputs } => {
                 let connected = running.connected(fetch, subgraph, *connector);
@@ -236,6 +237,7 @@ impl<'r> State<'r> {
         prepared: &'r PreparedFetch,
         connected: Connected<'r>,
         arguments: Map<String, Value>,
+        allowed: Result<(), LoadError>,
     ) -> Load<'r> {
         let running = self.running;
         let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
@@ -243,6 +245,9 @@ impl<'r> State<'r> {
         let is_list = prepared.connector.as_ref().is_some_and(|connector| connector.is_list);
         let is_missing_null = !is_list && connected.effect == Effect::Read;
         Box::pin(async move {
+            if let Err(error) = allowed {
+                return Loaded { fetch: id, what: What::RootEntry(load, Err(error).into()) };
+            }
             let key = serde_json::to_vec(&arguments).unwrap_or_default();
             let protocol = Single { connected, arguments: Arguments::Given(&arguments), is_missing_null };
             let keys = [Bytes::from(key)];

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use apollo_compiler::Name;
 use apollo_compiler::ast::Type;
-use apollo_compiler::{Name, Schema};
 use serde_json::Value;
 
 use super::errors::{Code, FailureId};
@@ -18,8 +18,10 @@ use super::positions::{Found, NOWHERE, Typename, View, best, unquoted};
 use super::slots::{Earlier, Range, Slot};
 use super::told::{Segment, Told};
 use crate::planner::plan::{
-    Leaf, ObjectProjection, ProjectionBranch, ProjectionField, ProjectionValue, TypenameSource,
+    Leaf, ObjectProjection, PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource,
+    TypenameSource,
 };
+use crate::supergraph::Supergraph;
 use crate::supergraph::policy::{Fallback, FallbackReport};
 
 /// What the walk needs beside the answers.
@@ -27,10 +29,8 @@ use crate::supergraph::policy::{Fallback, FallbackReport};
 pub(crate) struct Shaping<'s> {
     /// The answers.
     pub(crate) view: View<'s>,
-    /// All types of the graph.
-    pub(crate) schema: &'s Schema,
-    /// Those that clients see: the others are null silently.
-    pub(crate) api: &'s Schema,
+    /// The types of the graph, those among them that clients see (the others are null silently), and the services' names.
+    pub(crate) supergraph: &'s Supergraph,
     /// What the gateway itself answered, by response key: JSON texts.
     pub(crate) introspection: &'s HashMap<Name, Vec<u8>>,
     /// Bytes of `data`, at the most.
@@ -47,6 +47,7 @@ pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
         told: Told::default(),
         records: Vec::new(),
         found: Vec::new(),
+        position: shaping.view.plan.projection.position,
     };
     writer.out.extend_from_slice(b"{\"data\":");
     let start = writer.out.len();
@@ -91,6 +92,8 @@ struct Writer<'s> {
     records: Vec<Slot>,
     /// A stack: where the nested records of a value start.
     found: Vec<Found>,
+    /// Of the object that is being written.
+    position: PositionId,
 }
 
 impl<'s> Writer<'s> {
@@ -103,6 +106,13 @@ impl<'s> Writer<'s> {
 
     /// Writes an object whose records are the top of the stack, from `frame` on.
     fn object(&mut self, projection: &'s ObjectProjection, frame: usize) -> Result<(), Stop> {
+        let around = std::mem::replace(&mut self.position, projection.position);
+        let written = self.object_itself(projection, frame);
+        self.position = around;
+        written
+    }
+
+    fn object_itself(&mut self, projection: &'s ObjectProjection, frame: usize) -> Result<(), Stop> {
         if self.out.len() > self.shaping.bytes_max {
             return Err(Stop::Size);
         }
@@ -119,13 +129,13 @@ impl<'s> Writer<'s> {
                 return Err(Stop::Null);
             }
             Typename::Unknown => {
-                self.told.own("An object's type is not known.", Some(Code::InvalidResponse), &self.path);
+                self.told_of_type("An object's type is not known.", &position.typename);
                 return Err(Stop::Null);
             }
         };
         let Some(name) = projection.possible.iter().find(|name| name.as_bytes() == typename) else {
             if !self.is_hidden(typename) {
-                self.told.own("An object is of an impossible type.", Some(Code::InvalidResponse), &self.path);
+                self.told_of_type("An object is of an impossible type.", &position.typename);
                 return Err(Stop::Null);
             }
             return Err(Stop::Hidden);
@@ -144,10 +154,43 @@ impl<'s> Writer<'s> {
         Ok(())
     }
 
+    fn told_of_type(&mut self, message: &str, typename: &TypenameSource) {
+        let service = match typename {
+            TypenameSource::Slots(from) => self.service(self.position, from.iter().map(|(record, _)| *record)),
+            TypenameSource::Known(_) => None,
+        };
+        self.told.own(message, Some(Code::InvalidResponse), service, &self.path);
+    }
+
+    /// The service that all these records of a position come from, if it is one.
+    fn service(&self, position: PositionId, records: impl Iterator<Item = RecordId>) -> Option<&'s str> {
+        let mut services = records.map(|record| self.view.subgraph(position, record));
+        let first = services.next()??;
+        let supergraph = self.shaping.supergraph;
+        services.all(|other| other == Some(first)).then(|| &*supergraph.subgraph(first).name)
+    }
+
+    /// The service that a field's value comes from, if it is one.
+    fn service_of(&self, field: &ProjectionField) -> Option<&'s str> {
+        match &field.value {
+            ProjectionValue::Leaf { from, .. } => self.service(self.position, from.iter().map(|(record, _)| *record)),
+            ProjectionValue::Object { object, .. } => {
+                let position = self.view.position(object.position);
+                let records = position.records.iter().filter_map(|source| match source {
+                    RecordSource::Nested(record, _) => Some(*record),
+                    _ => None,
+                });
+                self.service(position.parent?, records)
+            }
+            ProjectionValue::Typename | ProjectionValue::Introspection => None,
+        }
+    }
+
     /// Whether it is a type of the graph that clients do not see.
     fn is_hidden(&self, typename: &[u8]) -> bool {
         std::str::from_utf8(typename).is_ok_and(|name| {
-            self.shaping.schema.types.contains_key(name) && !self.shaping.api.types.contains_key(name)
+            self.shaping.supergraph.schema.types.contains_key(name)
+                && !self.shaping.supergraph.api.types.contains_key(name)
         })
     }
 
@@ -268,7 +311,8 @@ impl<'s> Writer<'s> {
         if ty.is_non_null() {
             let ProjectionField { type_name, field_name, .. } = field;
             let message = format!("Cannot return null for non-nullable field {type_name}.{field_name}.");
-            self.told.own(&message, None, &self.path);
+            let service = self.service_of(field);
+            self.told.own(&message, Some(Code::UnexpectedNull), service, &self.path);
         }
         self.null(ty)
     }
@@ -447,7 +491,7 @@ impl<'s> Writer<'s> {
             (None, _) => None,
         };
         let Some(name) = name else {
-            self.told.own("A fallback value is of an unknown type.", None, &self.path);
+            self.told.own("A fallback value is of an unknown type.", None, None, &self.path);
             return Err(Stop::Null);
         };
         self.out.push(b'{');

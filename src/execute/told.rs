@@ -85,11 +85,11 @@ impl Told {
         }
     }
 
-    /// Tells what the gateway itself found.
-    pub(crate) fn own(&mut self, message: &str, code: Option<Code>, path: &[Segment<'_>]) {
+    /// Tells what the gateway itself found; in what a service answered, if it is known which.
+    pub(crate) fn own(&mut self, message: &str, code: Option<Code>, service: Option<&str>, path: &[Segment<'_>]) {
         if self.errors.count(None, None) {
             self.errors.start();
-            write_own(message, code, path, &mut self.errors.text);
+            write_own(message, code, service, path, &mut self.errors.text);
         }
     }
 
@@ -127,7 +127,7 @@ fn summarize(list: &mut List, view: View<'_>) {
         list.start();
         let message = format!("{positions} fields failed, of which the first {TOLD_MAX} are listed");
         match load {
-            None => write_own(&message, code, &[], &mut list.text),
+            None => write_own(&message, code, None, &[], &mut list.text),
             Some(load) => {
                 let load = view.arena.failures.get_load(LoadId(load));
                 list.text.extend_from_slice(b"{\"message\":");
@@ -148,8 +148,12 @@ fn write_failure(view: View<'_>, failure: &Failure, path: &[Segment<'_>], fallba
     write_path(path, out);
     out.extend_from_slice(b",\"extensions\":{\"code\":\"");
     out.extend_from_slice(failure.code.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"service\":");
-    json::write_string(&view.arena.failures.get_load(failure.load).service, out);
+    out.push(b'"');
+    // It was never asked.
+    if failure.code != Code::BadInput {
+        out.extend_from_slice(b",\"service\":");
+        json::write_string(&view.arena.failures.get_load(failure.load).service, out);
+    }
     if let Some(downstream) = &failure.downstream {
         out.extend_from_slice(b",\"downstream\":");
         out.extend_from_slice(downstream);
@@ -162,14 +166,19 @@ fn write_failure(view: View<'_>, failure: &Failure, path: &[Segment<'_>], fallba
     out.extend_from_slice(b"}}");
 }
 
-fn write_own(message: &str, code: Option<Code>, path: &[Segment<'_>], out: &mut Vec<u8>) {
+fn write_own(message: &str, code: Option<Code>, service: Option<&str>, path: &[Segment<'_>], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"message\":");
     json::write_string(message, out);
     write_path(path, out);
     if let Some(code) = code {
         out.extend_from_slice(b",\"extensions\":{\"code\":\"");
         out.extend_from_slice(code.as_str().as_bytes());
-        out.extend_from_slice(b"\"}");
+        out.push(b'"');
+        if let Some(service) = service {
+            out.extend_from_slice(b",\"service\":");
+            json::write_string(service, out);
+        }
+        out.push(b'}');
     }
     out.push(b'}');
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 
+mod failing;
 mod standing_in;
 
 use super::*;

@@ -237,6 +237,40 @@ async fn batches_are_partitioned_chunked_and_matched_by_key() {
     assert_eq!(service.asked().len(), 4, "{:?}", service.asked());
 }
 
+/// What a batch answers for the seats 1 and 2 of hall 1 → their stars, and what is told.
+#[tokio::test]
+async fn a_batch_with_strangers() {
+    let invalid = |number: u32| format!("DOWNSTREAM_INVALID_RESPONSE seats.{}.stars", number - 1);
+    let cases: [(&str, Value, Vec<String>); 9] = [
+        (r#"[{"n":2,"stars":12},{"n":1,"stars":11}]"#, json!([11, 12]), vec![]),
+        (r#"[{"n":2,"stars":12},{"n":9,"stars":9},{"n":1,"stars":11}]"#, json!([11, 12]), vec![]),
+        (r#"[{"n":2,"stars":12}]"#, json!([null, 12]), vec![]),
+        ("[]", json!([null, null]), vec![]),
+        (r#"[null,{"n":null,"stars":1},{"n":2,"stars":12}]"#, json!([null, 12]), vec![]),
+        (r#"[{"n":"many","stars":11},{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
+        (r#"[{"stars":11},{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
+        (r#"[{"n":[1],"stars":11},{"n":{"x":2},"stars":12}]"#, json!([null, null]), vec![invalid(1), invalid(2)]),
+        (r#"[7,{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
+    ];
+    for (batch, stars, errors) in cases {
+        let service = Service::start(move |asked| {
+            Reply::json(match asked.uri.starts_with("/halls") {
+                true => r#"{"result":{"seats":[{"hall":1,"nr":1},{"hall":1,"nr":2}]}}"#,
+                false => batch,
+            })
+        })
+        .await;
+        let graph = graph(&service.url);
+        let mut plan = batch_plan(&graph);
+        let ProjectionValue::Object { object, .. } = &mut plan.projection.branches[0].fields[0].value else { panic!() };
+        object.branches[0].fields.retain(|field| field.response_key == "stars");
+        let response = respond_with(&graph, plan, &HeaderMap::new(), &hall(json!("1"))).await;
+        let seats = response["data"]["seats"].as_array().unwrap().iter();
+        assert_eq!(seats.map(|seat| seat["stars"].clone()).collect::<Value>(), stars, "{batch}: {response}");
+        assert_eq!(told(&response), errors, "{batch}: {response}");
+    }
+}
+
 #[tokio::test]
 async fn single_lookups_and_missing_entities() {
     let service = Service::start(|asked| {

@@ -108,6 +108,13 @@ async fn nulls_go_up_to_the_nearest_nullable() {
         let response = ask(a_plan(types, None), answer(a)).await;
         assert_eq!(response["data"], data, "{types:?}");
         assert_eq!(messages_of(&response), messages, "{types:?}");
+        for error in response["errors"].as_array().into_iter().flatten() {
+            let code = match error["message"].as_str().unwrap().starts_with(cannot) {
+                true => "UNEXPECTED_NULL",
+                false => "DOWNSTREAM_INVALID_RESPONSE",
+            };
+            assert_eq!(error["extensions"], json!({"code": code, "service": "s"}), "{types:?}");
+        }
     }
 }
 
