@@ -28,7 +28,7 @@ pub struct Snapshot {
     plans: Cache<PlanKey, Arc<Prepared>>,
     next_document: AtomicU64,
     /// Those who parse and plan now.
-    planning: Semaphore,
+    planning: Arc<Semaphore>,
 }
 
 /// A document in the cache.
@@ -67,7 +67,7 @@ impl Snapshot {
             documents: documents.build(),
             plans: plans.build(),
             next_document: AtomicU64::new(0),
-            planning: Semaphore::new(settings.planning_parallel_max.max(1)),
+            planning: Arc::new(Semaphore::new(settings.planning_parallel_max.max(1))),
         }
     }
 
@@ -94,6 +94,12 @@ impl Snapshot {
         self.documents.run_pending_tasks().await;
         self.plans.run_pending_tasks().await;
         (self.documents.entry_count(), self.plans.entry_count())
+    }
+
+    /// How many may still begin to parse or plan.
+    #[cfg(test)]
+    pub(super) fn permits(&self) -> usize {
+        self.planning.available_permits()
     }
 
     /// Parses and validates, or takes what was parsed before. A text that many requests bring at once is parsed once.
@@ -149,12 +155,18 @@ impl Snapshot {
         Ok(Arc::new(Prepared::new(plan, &self.supergraph)))
     }
 
-    /// Work that can take long happens where it blocks nobody, and not more of it at once than there are cores.
+    /// Work that can take long happens where it blocks nobody, and not more of it at once than there are cores. The permit
+    /// goes with the work: it runs to its end even when the client who asked for it is gone.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Vec<RequestError>> + Send + 'static,
     ) -> Result<T, Vec<RequestError>> {
-        let Ok(_permit) = self.planning.acquire().await else { return Err(vec![RequestError::internal()]) };
+        let permit = Arc::clone(&self.planning).acquire_owned().await;
+        let Ok(permit) = permit else { return Err(vec![RequestError::internal()]) };
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(vec![RequestError::internal()]))
     }
 

@@ -169,3 +169,28 @@ async fn plans_are_kept_by_what_decides_them() {
     let text = gateway.snapshot().plan_text(&ask(true, 1)).unwrap();
     assert!(text.contains("users"), "{text}");
 }
+
+/// Work goes on when its client is gone, so it keeps its place among those who plan.
+#[tokio::test]
+async fn abandoned_work_keeps_its_permit() {
+    let settings = Settings { planning_parallel_max: 1, ..Settings::default() };
+    let snapshot = gateway("http://127.0.0.1:9", settings).snapshot();
+    let (started, has_started) = tokio::sync::oneshot::channel();
+    let (finish, may_finish) = std::sync::mpsc::channel::<()>();
+    let work = move || {
+        started.send(()).unwrap();
+        may_finish.recv().unwrap();
+        Ok(())
+    };
+    {
+        let mut asking = std::pin::pin!(snapshot.blocking(work));
+        tokio::select! {
+            _ = &mut asking => panic!("it waits"),
+            begun = has_started => begun.unwrap(),
+        }
+    }
+    assert_eq!(snapshot.permits(), 0);
+    finish.send(()).unwrap();
+    let next = snapshot.blocking(|| Ok(1));
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), next).await.unwrap().unwrap(), 1);
+}
