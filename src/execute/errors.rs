@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use apollo_compiler::Name;
 use bytes::Bytes;
 use weft_loaders::LoadError;
 
@@ -72,6 +73,26 @@ pub(crate) struct Failure {
     pub(crate) message: Bytes,
     /// The `extensions` of a service's own error: a JSON object.
     pub(crate) downstream: Option<Bytes>,
+    /// For a service's own error below something that the service made null: the field that failed.
+    pub(crate) place: Option<Place>,
+}
+
+/// Where a failure is told, whatever is null above it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Of the objects that it is told in.
+    pub(crate) position: PositionId,
+    /// The client's path from such an object on.
+    pub(crate) path: Vec<Step>,
+}
+
+/// One step of a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A response key.
+    Key(Name),
+    /// A list's index.
+    Index(u32),
 }
 
 /// All failures of a request.
@@ -93,7 +114,7 @@ impl Failures {
     pub(crate) fn add(&mut self, load: LoadId, code: Code, message: &str) -> FailureId {
         let mut text = Vec::with_capacity(64);
         json::write_string(&format!("{}: {message}", self.get_load(load).service), &mut text);
-        self.push(Failure { load, code, message: text.into(), downstream: None })
+        self.push(Failure { load, code, message: text.into(), downstream: None, place: None })
     }
 
     /// Adds a failure that the loaders report.
@@ -106,7 +127,13 @@ impl Failures {
             LoadError::Refused(message) => {
                 let mut text = Vec::with_capacity(64);
                 json::write_string(message, &mut text);
-                return self.push(Failure { load, code: Code::BadInput, message: text.into(), downstream: None });
+                return self.push(Failure {
+                    load,
+                    code: Code::BadInput,
+                    message: text.into(),
+                    downstream: None,
+                    place: None,
+                });
             }
         };
         self.add(load, code, &error.to_string())

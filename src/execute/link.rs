@@ -8,16 +8,17 @@ use bytes::Bytes;
 use weft_loaders::{Answer, Entry, LoadError, Outcome, Stale};
 
 use super::connect;
-use super::errors::{Code, Failure, FailureId, LoadId};
+use super::errors::{Code, Failure, FailureId, LoadId, Place};
 use super::graphql::{self, Note, PathSegment, ServiceError};
 use super::json::{self, Fault};
 use super::layout::NodeId;
+use super::places::{self, Answered};
 use super::prepared::{PreparedConnector, Reading};
 use super::read::{AnswerReader, Mode, Unread};
 use super::run::{Gathered, Loaded, State, Wanted, What};
 use super::slots::Slot;
 use crate::connect::Pick;
-use crate::planner::plan::{Call, EntityInput, ShapeId, SlotId};
+use crate::planner::plan::{Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
 
 impl State<'_> {
     /// Takes in what a fetch loaded.
@@ -27,7 +28,7 @@ impl State<'_> {
         match (loaded.what, &fetch.call) {
             (What::Root(load, answer), Call::Root { shape, .. }) => {
                 let root = match answer {
-                    Ok(answer) => self.read_root(load, &answer, *shape),
+                    Ok(answer) => self.read_root(load, &answer, self.answered_root(loaded.fetch, *shape)),
                     Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
                 };
                 self.roots[loaded.fetch.0 as usize] = root;
@@ -37,7 +38,7 @@ impl State<'_> {
                     Ok(entry) => {
                         let data = self.read(load, &entry.data, NodeId(shape.0));
                         let errors = entry.notes.iter().filter_map(Note::read).collect();
-                        self.place_root_errors(load, data, errors, *shape)
+                        self.place_errors(load, data, errors, self.answered_root(loaded.fetch, *shape))
                     }
                     Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
                 };
@@ -59,7 +60,7 @@ impl State<'_> {
             }
             (What::Entities(gathered, outcomes), Call::Entities { inputs, .. }) => {
                 self.link(&gathered, inputs, &outcomes, |state, load, entry, wanted| {
-                    state.entity(load, entry, NodeId(inputs[wanted.input].shape.0))
+                    state.entity(load, entry, &inputs[wanted.input])
                 });
             }
             (
@@ -89,7 +90,12 @@ impl State<'_> {
         })
     }
 
-    fn read_root(&mut self, load: LoadId, answer: &Answer, shape: ShapeId) -> Slot {
+    fn answered_root(&self, fetch: FetchId, shape: ShapeId) -> Answered {
+        let position = self.running.prepared.plan.projection.position;
+        Answered { position, source: RecordSource::Root(fetch), shape }
+    }
+
+    fn read_root(&mut self, load: LoadId, answer: &Answer, of: Answered) -> Slot {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
         let success = answer.status.is_success();
@@ -102,7 +108,7 @@ impl State<'_> {
             Mode::Shape,
         )
         .map_err(Unread::from)
-        .and_then(|reader| reader.graphql(NodeId(shape.0)));
+        .and_then(|reader| reader.graphql(NodeId(of.shape.0)));
         let invalid = match read {
             Err(Unread::Fault(Fault::Truncated)) if answer.body.is_empty() => "the answer is empty".to_owned(),
             Err(unread) => message(unread),
@@ -122,7 +128,7 @@ impl State<'_> {
                             let path = std::mem::take(&mut error.path);
                             (error, Some(path))
                         });
-                        return self.place_root_errors(load, data.unwrap_or(Slot::Null), errors.collect(), shape);
+                        return self.place_errors(load, data.unwrap_or(Slot::Null), errors.collect(), of);
                     }
                 }
             }
@@ -135,60 +141,71 @@ impl State<'_> {
         Slot::Failed(self.arena.failures.add_load_error(load, &error))
     }
 
-    /// Puts errors at the places that they name. Where there is no data, every field of the fetch has failed.
-    fn place_root_errors(
+    /// Puts errors at the places that they name. Where there is no data, every field has failed: of what the service made
+    /// null because one field failed, that field's error is the reason.
+    fn place_errors(
         &mut self,
         load: LoadId,
         data: Slot,
         errors: Vec<(ServiceError, Option<Vec<PathSegment>>)>,
-        shape: ShapeId,
+        of: Answered,
     ) -> Slot {
         if errors.is_empty() {
             return data;
         }
-        let (base, whole) = match data {
-            Slot::Object(base) => (base, true),
-            Slot::Failed(_) => return data,
-            _ => match self.arena.record(self.running.prepared.shape_slots(shape)) {
-                Ok(base) => (base, false),
-                Err(fault) => {
-                    return Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &fault.to_string()));
-                }
-            },
+        let prepared = self.running.prepared;
+        let slots = prepared.shape_slots(of.shape);
+        let record = match data {
+            Slot::Object(base) => Ok(base),
+            _ => self.arena.record(slots),
         };
-        let mut first = None;
+        let base = match record {
+            Ok(base) => base,
+            Err(fault) => {
+                return Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &fault.to_string()));
+            }
+        };
+        let whole = matches!(data, Slot::Object(_));
+        let (mut first, mut reason) = (None, None);
         for (error, path) in errors {
-            let failure = self.service_failure(load, error);
+            let (slot, reached) = path.as_ref().map_or((None, false), |path| self.place(of, base, path));
+            let place = path
+                .filter(|_| !(reached && whole))
+                .and_then(|path| places::find(&prepared.plan, &prepared.layout, of, &path));
+            let has_place = place.is_some();
+            let failure = self.service_failure(load, error, place);
             first = first.or(Some(failure));
-            if let Some(slot) = path.and_then(|path| self.place(NodeId(shape.0), base, &path)) {
+            reason = reason.or(has_place.then_some(failure));
+            if let Some(slot) = slot {
                 self.arena.put_error(slot, failure);
             }
         }
-        if let (false, Some(first)) = (whole, first) {
-            for slot in base..base + self.running.prepared.shape_slots(shape) {
+        if let (Slot::Null, Some(reason)) = (data, reason.or(first)) {
+            for slot in base..base + slots {
                 if self.arena.get(slot) == Slot::Absent {
-                    self.arena.set(slot, Slot::Failed(first));
+                    self.arena.set(slot, Slot::Failed(reason));
                 }
             }
         }
-        Slot::Object(base)
+        if whole || data == Slot::Null { Slot::Object(base) } else { data }
     }
 
-    fn service_failure(&mut self, load: LoadId, error: ServiceError) -> FailureId {
+    fn service_failure(&mut self, load: LoadId, error: ServiceError, place: Option<Place>) -> FailureId {
         let ServiceError { message, extensions, .. } = error;
-        self.arena.failures.push(Failure { load, code: Code::Downstream, message, downstream: extensions })
+        self.arena.failures.push(Failure { load, code: Code::Downstream, message, downstream: extensions, place })
     }
 
-    /// The slot that a path below a record names; a path that goes on below a null names that null.
-    fn place(&self, node: NodeId, base: u32, path: &[PathSegment]) -> Option<u32> {
+    /// The slot that a path below a record names, and whether the answer goes as far as the path: one that goes on below
+    /// a null names that null.
+    fn place(&self, of: Answered, base: u32, path: &[PathSegment]) -> (Option<u32>, bool) {
         let prepared = self.running.prepared;
-        let (mut node, mut base) = (prepared.layout.node(node), base);
+        let (mut node, mut base) = (prepared.layout.node(NodeId(of.shape.0)), base);
         let mut path = path.iter();
         let mut at = None;
         while let Some(segment) = path.next() {
-            let PathSegment::Key(key) = segment else { return at };
+            let PathSegment::Key(key) = segment else { return (at, false) };
             let Some((field, inner)) = node.find(key.as_bytes()).and_then(|member| node.members[member].field()) else {
-                return at;
+                return (at, false);
             };
             let mut slot = base + prepared.plan.shapes[node.shape.0 as usize].fields[field as usize].slot.0;
             loop {
@@ -196,18 +213,19 @@ impl State<'_> {
                 match self.arena.get(slot) {
                     Slot::List(start, len) => match path.next() {
                         Some(PathSegment::Index(index)) if *index < u64::from(len) => slot = start + *index as u32,
-                        _ => return at,
+                        _ => return (at, true),
                     },
                     Slot::Object(inner_base) => {
                         node = prepared.layout.node(inner);
                         base = inner_base;
                         break;
                     }
-                    _ => return at,
+                    Slot::Scalar(_) => return (at, true),
+                    _ => return (at, path.next().is_none()),
                 }
             }
         }
-        at
+        (at, true)
     }
 
     /// Links the entities of a load to the objects that asked for them.
@@ -256,7 +274,7 @@ impl State<'_> {
     ) -> Slot {
         let Some((of, reading)) = of.and_then(|of| Some((of, of.readings.get(input)?))) else { return Slot::Null };
         if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
-            return Slot::Failed(self.service_failure(load, error));
+            return Slot::Failed(self.service_failure(load, error, None));
         }
         let read = match entry.data.split_first() {
             Some((&connect::MAPPED, _)) => {
@@ -337,21 +355,18 @@ impl State<'_> {
         }
     }
 
-    fn entity(&mut self, load: LoadId, entry: &Entry, node: NodeId) -> Slot {
-        let mut value = self.read(load, &entry.data, node);
-        for (error, path) in entry.notes.iter().filter_map(Note::read) {
-            let failure = self.service_failure(load, error);
-            match (value, path) {
-                (Slot::Null, Some(_)) => value = Slot::Failed(failure),
-                (Slot::Object(base), Some(path)) => {
-                    if let Some(slot) = self.place(node, base, &path) {
-                        self.arena.put_error(slot, failure);
-                    }
-                }
-                _ => {}
+    fn entity(&mut self, load: LoadId, entry: &Entry, input: &EntityInput) -> Slot {
+        let value = self.read(load, &entry.data, NodeId(input.shape.0));
+        let errors: Vec<_> = entry.notes.iter().filter_map(Note::read).collect();
+        if value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
+            // They are told, but not known to be about this entity.
+            for (error, _) in errors {
+                self.service_failure(load, error, None);
             }
+            return value;
         }
-        value
+        let source = RecordSource::Link(input.link.0, input.link.1);
+        self.place_errors(load, value, errors, Answered { position: input.position, source, shape: input.shape })
     }
 }
 

@@ -11,6 +11,7 @@
 //! connect         calls of HTTP/JSON services
 //! json, read      an answer's bytes along the planned shape into slots
 //! link            errors to their places, entities to the objects that asked for them
+//! places          an error's path, to where the client asked for it
 //! stale           earlier answers beside what failed
 //! shape           one walk over the projection: slots into the response; null propagation, fallbacks
 //! ```
@@ -23,6 +24,7 @@ mod graphql;
 mod json;
 mod layout;
 mod link;
+mod places;
 mod positions;
 mod prepared;
 mod read;

@@ -16,7 +16,7 @@ use super::errors::{Code, FailureId};
 use super::json;
 use super::positions::{Found, NOWHERE, Typename, View, best, unquoted};
 use super::slots::{Earlier, Range, Slot};
-use super::told::{Segment, Told};
+use super::told::{Segment, Told, steps};
 use crate::planner::plan::{
     Leaf, ObjectProjection, PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource,
     TypenameSource,
@@ -48,6 +48,8 @@ pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
         records: Vec::new(),
         found: Vec::new(),
         position: shaping.view.plan.projection.position,
+        depth: 0,
+        placed: Vec::new(),
     };
     writer.out.extend_from_slice(b"{\"data\":");
     let start = writer.out.len();
@@ -94,6 +96,19 @@ struct Writer<'s> {
     found: Vec<Found>,
     /// Of the object that is being written.
     position: PositionId,
+    /// How long the path to that object is.
+    depth: usize,
+    /// Failures of the objects that are being written which have a place of their own.
+    placed: Vec<Placed>,
+}
+
+/// A failure that is told at its own place in an object.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    failure: FailureId,
+    /// How long the path to the object is.
+    depth: usize,
+    is_told: bool,
 }
 
 impl<'s> Writer<'s> {
@@ -106,10 +121,64 @@ impl<'s> Writer<'s> {
 
     /// Writes an object whose records are the top of the stack, from `frame` on.
     fn object(&mut self, projection: &'s ObjectProjection, frame: usize) -> Result<(), Stop> {
-        let around = std::mem::replace(&mut self.position, projection.position);
+        let around = (self.position, self.depth);
+        (self.position, self.depth) = (projection.position, self.path.len());
+        let mark = self.placed.len();
         let written = self.object_itself(projection, frame);
-        self.position = around;
+        self.tell_placed(mark);
+        (self.position, self.depth) = around;
         written
+    }
+
+    /// Tells what failed at a field of the object that ends here which nothing was written of.
+    fn tell_placed(&mut self, mark: usize) {
+        let mut index = mark;
+        while let Some(placed) = self.placed.get(index).copied() {
+            if placed.depth != self.depth {
+                index += 1;
+                continue;
+            }
+            self.placed.swap_remove(index);
+            if !placed.is_told {
+                self.tell_at_place(placed, None, FallbackReport::Errors);
+            }
+        }
+    }
+
+    fn tell_at_place(&mut self, placed: Placed, fallback: Option<&str>, report: FallbackReport) {
+        let view = self.view;
+        let place = view.arena.failures.get(placed.failure).place.as_ref();
+        let below = place.map_or(&[][..], |place| &place.path);
+        let path: Vec<Segment<'_>> = self.path[..placed.depth].iter().copied().chain(steps(below)).collect();
+        self.told.failure(view, placed.failure, &path, fallback, report);
+    }
+
+    /// Tells a failure here; or, if it is that of a field further down, there, and once.
+    fn tell_with(&mut self, failure: FailureId, fallback: Option<&str>, report: FallbackReport) {
+        let view = self.view;
+        let depth = match &view.arena.failures.get(failure).place {
+            Some(place) if place.position == view.plan.projection.position => Some((place, 0)),
+            Some(place) if place.position == self.position => Some((place, self.depth)),
+            _ => None,
+        };
+        let Some((place, depth)) = depth else {
+            self.told.failure(view, failure, &self.path, fallback, report);
+            return;
+        };
+        let is_above = {
+            let (here, mut there) = (&self.path[depth..], steps(&place.path));
+            here.iter().all(|segment| there.next() == Some(*segment))
+        };
+        let known = self.placed.iter().position(|placed| placed.failure == failure && placed.depth == depth);
+        let index = known.unwrap_or_else(|| {
+            self.placed.push(Placed { failure, depth, is_told: false });
+            self.placed.len() - 1
+        });
+        // What is null beside it waits: the field itself may yet say what stands in.
+        if is_above && !self.placed[index].is_told {
+            self.placed[index].is_told = true;
+            self.tell_at_place(self.placed[index], fallback, report);
+        }
     }
 
     fn object_itself(&mut self, projection: &'s ObjectProjection, frame: usize) -> Result<(), Stop> {
@@ -249,7 +318,7 @@ impl<'s> Writer<'s> {
             Slot::Failed(failure) => {
                 let applies = self.applies(fallback, failure);
                 if let Some(earlier) = found.earlier.filter(|earlier| applies && is_shown(fallback, earlier)) {
-                    self.told.failure(self.view, failure, &self.path, Some("STALE"), fallback.report);
+                    self.tell_with(failure, Some("STALE"), fallback.report);
                     self.tell_beside(found.at);
                     if let Some((_, start)) = nested {
                         self.view.stand_in(&mut self.found[start..], |earlier| is_shown(fallback, earlier));
@@ -258,7 +327,7 @@ impl<'s> Writer<'s> {
                 }
                 let stand_in = applies.then_some(fallback.value.as_ref()).flatten();
                 let told_as = stand_in.map(|_| "VALUE");
-                self.told.failure(self.view, failure, &self.path, told_as, fallback.report);
+                self.tell_with(failure, told_as, fallback.report);
                 self.tell_beside(found.at);
                 match stand_in {
                     Some(value) => self.fallback(field, &field.ty, &field.value, value),
@@ -284,7 +353,7 @@ impl<'s> Writer<'s> {
     }
 
     fn tell(&mut self, failure: FailureId) {
-        self.told.failure(self.view, failure, &self.path, None, FallbackReport::Errors);
+        self.tell_with(failure, None, FallbackReport::Errors);
     }
 
     fn tell_beside(&mut self, at: u32) {

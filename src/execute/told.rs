@@ -5,19 +5,27 @@
 
 use std::collections::BTreeMap;
 
-use super::errors::{Code, Failure, FailureId, LoadId, TOLD_MAX};
+use super::errors::{Code, Failure, FailureId, LoadId, Step, TOLD_MAX};
 use super::json;
 use super::positions::View;
 use crate::planner::plan::{ObjectProjection, PositionId, ProjectionField, ProjectionValue};
 use crate::supergraph::policy::FallbackReport;
 
 /// One step of a path.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Segment<'p> {
     /// A response key.
     Key(&'p str),
     /// A list's index.
     Index(u32),
+}
+
+/// The steps of a place, as those of a path.
+pub(crate) fn steps(steps: &[Step]) -> impl Iterator<Item = Segment<'_>> {
+    steps.iter().map(|step| match step {
+        Step::Key(key) => Segment::Key(key),
+        Step::Index(index) => Segment::Index(*index),
+    })
 }
 
 /// What is told so far.
@@ -99,7 +107,10 @@ impl Told {
         for (id, failure) in failures.iter() {
             // A service's own error is always told, once at least. A failed load of which nothing was asked is not.
             if failure.code == Code::Downstream && !self.seen.get(id.0 as usize).is_some_and(|seen| *seen) {
-                let path = path_of(view, failures.get_load(failure.load).position);
+                let path = match &failure.place {
+                    Some(place) if place.position == view.plan.projection.position => steps(&place.path).collect(),
+                    _ => path_of(view, failures.get_load(failure.load).position),
+                };
                 self.failure(view, id, &path, None, FallbackReport::Errors);
             }
         }

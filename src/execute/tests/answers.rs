@@ -209,7 +209,7 @@ async fn broken_root_answers() {
             "an error below a null",
             Reply::json(r#"{"errors":[{"message":"no","path":["users",0,0,"id"]}],"data":{"users":[[null]]}}"#),
             json!([[null]]),
-            vec!["DOWNSTREAM_ERROR users.0.0"],
+            vec!["DOWNSTREAM_ERROR users.0.0.id"],
         ),
         (
             "an error nowhere",

@@ -87,3 +87,112 @@ async fn objects_of_unknown_types_name_their_service() {
         assert_eq!(response, json!({"data": {"pet": null}, "errors": [error]}));
     }
 }
+
+const PROMOS: &str = r#"
+    extend schema
+      @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+      @link(url: "https://specs.weft.graph/fragment/v1.0", import: ["@fallback"])
+    type Query {
+      promos: [Promo]
+      things: Thing
+      boom: String!
+      soft: String @fallback(value: "soft")
+      calm: String! @fallback(value: "calm", report: EXTENSIONS)
+      best: Promo @fallback(value: {id: "0", name: "none"})
+    }
+    type Thing { name: String!  inner: Thing }
+    type Promo @key(fields: "id") { id: ID!  name: String! }
+"#;
+
+/// A service's error is told once, at the client's path of the field that failed, whatever the service made null above.
+#[tokio::test]
+async fn errors_of_what_a_service_made_null() {
+    let kaboom = |path: Value| json!({"message": "kaboom", "path": path});
+    let cases = [
+        (
+            "{ promos { id } things { __typename } bang: boom }",
+            json!({"data": null, "errors": [kaboom(json!(["boom"]))]}),
+            json!(null),
+            vec!["bang -"],
+        ),
+        (
+            "{ promos { id } things { __typename } also: soft }",
+            json!({"data": null, "errors": [kaboom(json!(["things"]))]}),
+            json!({"promos": null, "things": null, "also": "soft"}),
+            vec!["things -"],
+        ),
+        (
+            "{ promos { id } things { called: name } }",
+            json!({"data": null, "errors": [kaboom(json!(["things", "name"]))]}),
+            json!({"promos": null, "things": null}),
+            vec!["things.called -"],
+        ),
+        (
+            "{ promos { id } calm }",
+            json!({"data": null, "errors": [kaboom(json!(["calm"]))]}),
+            json!({"promos": null, "calm": "calm"}),
+            vec![],
+        ),
+        (
+            "{ things { inner { name } } promos { id } }",
+            json!({"data": {"things": {"inner": null}, "promos": null}, "errors": [
+                kaboom(json!(["promos", 3, "id"])), kaboom(json!(["things", "inner", "name"])),
+            ]}),
+            json!({"things": {"inner": null}, "promos": null}),
+            vec!["things.inner.name -", "promos.3.id -"],
+        ),
+        (
+            "{ best { id name } }",
+            json!({"data": {"best": null}, "errors": [kaboom(json!(["best", "name"]))]}),
+            json!({"best": {"id": "0", "name": "none"}}),
+            vec!["best.name VALUE"],
+        ),
+    ];
+    for (query, answer, data, errors) in cases {
+        let service = Service::fixed(Reply::json(answer.to_string())).await;
+        let gateway = graph_of(&[("promos", PROMOS, &service.url)]);
+        let (response, _) = json_of(&gateway, request(query), &context("a")).await;
+        assert_eq!(response["data"], data, "{query}: {response}");
+        assert_eq!(told(&response["errors"]), errors, "{query}: {response}");
+    }
+}
+
+/// `path fallback`, of each.
+fn told(list: &Value) -> Vec<String> {
+    let line = |error: &Value| {
+        let path: Vec<String> = error["path"].as_array().into_iter().flatten().map(|step| step.to_string()).collect();
+        format!("{} {}", path.join(".").replace('"', ""), error["extensions"]["fallback"].as_str().unwrap_or("-"))
+    };
+    list.as_array().map_or(&[][..], Vec::as_slice).iter().map(line).collect()
+}
+
+const NAMES: &str = r#"
+    extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
+    type Query { list: [Item] }
+    type Item @key(fields: "id") { id: ID! }
+"#;
+
+const PRICES: &str = r#"
+    extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+    type Item @key(fields: "id") { id: ID!  price: Int!  stock: Stock!  note: String }
+    type Stock { left: Int! }
+"#;
+
+/// The same for entities: each object that misses one says so at the field that failed.
+#[tokio::test]
+async fn errors_of_entities_that_a_service_made_null() {
+    let items = Service::fixed(Reply::json(r#"{"data":{"list":[{"id":"1"},{"id":"2"},{"id":"1"}]}}"#)).await;
+    let answer = json!({"data": {"_entities": [null, {"price": 2, "stock": {"left": 2}, "note": "n"}]}, "errors": [
+        {"message": "p", "path": ["_entities", 0, "price"]},
+        {"message": "s", "path": ["_entities", 0, "stock", "left"]},
+    ]});
+    let prices = Service::fixed(Reply::json(answer.to_string())).await;
+    let gateway = graph_of(&[("items", NAMES, &items.url), ("prices", PRICES, &prices.url)]);
+    let query = "{ list { id note stock { left } price } }";
+    let (response, _) = json_of(&gateway, request(query), &context("a")).await;
+    let second = json!({"id": "2", "note": "n", "stock": {"left": 2}, "price": 2});
+    assert_eq!(response["data"], json!({"list": [null, second, null]}));
+    let told: std::collections::BTreeSet<String> = told(&response["errors"]).into_iter().collect();
+    let expected = ["list.0.price -", "list.0.stock.left -", "list.2.price -", "list.2.stock.left -"];
+    assert_eq!(told, expected.map(str::to_owned).into(), "{response}");
+}
