@@ -125,6 +125,7 @@ impl Sources {
             let error = Diagnostic::error("INVALID_GRAPHQL", message).at(Some(Span::new(source, start, end)), "");
             diagnostics = vec![error.help("A schema consists of definitions, such as `type Query { … }`.")];
         }
+        without_consequences(&mut diagnostics);
         (document, diagnostics)
     }
 
@@ -174,6 +175,19 @@ impl Sources {
         let parsed = files.keys().filter(|id| **id != FileId::BUILT_IN);
         self.files.extend(parsed.map(|id| (*id, Arc::clone(source))));
     }
+}
+
+/// One syntax error a line: what follows on it is its consequence, and so is a run of words that define nothing.
+fn without_consequences(diagnostics: &mut Vec<Diagnostic>) {
+    let mut line = 0;
+    let mut lost = false;
+    diagnostics.retain(|diagnostic| {
+        let Some(label) = diagnostic.labels.first() else { return true };
+        let at = label.span.line_column().0;
+        let was_lost = std::mem::replace(&mut lost, diagnostic.message.starts_with("A definition, such as"));
+        let same_line = std::mem::replace(&mut line, at) == at;
+        !same_line && !(lost && was_lost)
+    });
 }
 
 /// Where a text starts that is surely no schema: JSON, markup, a list.
