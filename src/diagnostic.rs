@@ -186,7 +186,7 @@ fn without_consequences(diagnostics: &mut Vec<Diagnostic>) {
         let at = label.span.line_column().0;
         let was_lost = std::mem::replace(&mut lost, diagnostic.message.starts_with("A definition, such as"));
         let same_line = std::mem::replace(&mut line, at) == at;
-        !same_line && !(lost && was_lost)
+        !(same_line || lost && was_lost)
     });
 }
 

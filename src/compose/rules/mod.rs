@@ -121,7 +121,7 @@ pub(crate) fn check_fragments(subgraphs: &mut [Subgraph], out: &mut Vec<Diagnost
             let absence = subgraph.soundness >= Soundness::Gaps;
             found.retain(|d: &Diagnostic| {
                 let known = d.labels.first().is_some_and(|label| is_told(&label.span) || lacks_only_so(d, &label.span));
-                !known && !(absence && FROM_ABSENCE.contains(&d.code))
+                !(known || absence && FROM_ABSENCE.contains(&d.code))
             });
         }
         for deferred in std::mem::take(&mut subgraph.deferred) {
