@@ -117,7 +117,15 @@ impl Sources {
             Err(failed) => (failed.partial, Some(failed.errors)),
         };
         self.adopt(&document.sources, source);
-        let diagnostics = errors.map_or_else(Vec::new, |errors| self.diagnostics(&errors));
+        let mut diagnostics = errors.map_or_else(Vec::new, |errors| self.diagnostics(&errors));
+        if let Some(start) = foreign_start(&source.text).filter(|_| !diagnostics.is_empty()) {
+            // Each word of it would be an error.
+            let message = "This is not a GraphQL schema.".to_owned();
+            let end = start + source.text[start..].chars().next().map_or(0, char::len_utf8);
+            let error = Diagnostic::error("INVALID_GRAPHQL", message).at(Some(Span::new(source, start, end)), "");
+            diagnostics = vec![error.help("A schema consists of definitions, such as `type Query { … }`.")];
+        }
+        without_consequences(&mut diagnostics);
         (document, diagnostics)
     }
 
@@ -152,11 +160,13 @@ impl Sources {
         errors
             .iter()
             .map(|found| {
-                let mut message = found.error.to_string();
+                let span = self.span(found.error.location());
+                let rest = span.as_ref().and_then(|span| span.source.text.get(span.start..)).unwrap_or_default();
+                let mut message = syntax_sentence(&found.error.to_string(), rest);
                 if !message.ends_with('.') {
                     message.push('.');
                 }
-                Diagnostic::error("INVALID_GRAPHQL", message).at(self.span(found.error.location()), "")
+                Diagnostic::error("INVALID_GRAPHQL", message).at(span, "")
             })
             .collect()
     }
@@ -164,6 +174,70 @@ impl Sources {
     fn adopt(&mut self, files: &SourceMap, source: &Arc<Source>) {
         let parsed = files.keys().filter(|id| **id != FileId::BUILT_IN);
         self.files.extend(parsed.map(|id| (*id, Arc::clone(source))));
+    }
+}
+
+/// One syntax error a line: what follows on it is its consequence, and so is a run of words that define nothing.
+fn without_consequences(diagnostics: &mut Vec<Diagnostic>) {
+    let mut line = 0;
+    let mut lost = false;
+    diagnostics.retain(|diagnostic| {
+        let Some(label) = diagnostic.labels.first() else { return true };
+        let at = label.span.line_column().0;
+        let was_lost = std::mem::replace(&mut lost, diagnostic.message.starts_with("A definition, such as"));
+        let same_line = std::mem::replace(&mut line, at) == at;
+        !(same_line || lost && was_lost)
+    });
+}
+
+/// Where a text starts that is surely no schema: JSON, markup, a list.
+fn foreign_start(text: &str) -> Option<usize> {
+    let start = text.len() - text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).len();
+    let first = text[start..].chars().next()?;
+    let definition = first.is_ascii_alphabetic() || matches!(first, '"' | '#' | ',');
+    (!definition).then_some(start)
+}
+
+/// The parser's words for a syntax error, as a sentence; other messages as they are. `rest` is the text from there on.
+pub(crate) fn syntax_sentence(message: &str, rest: &str) -> String {
+    let Some(problem) = message.strip_prefix("syntax error: ") else { return message.to_owned() };
+    let expected = match problem.strip_prefix("expected ").or_else(|| problem.strip_prefix("exptected ")) {
+        Some(expected) => expected.split(", got ").next().unwrap_or(expected),
+        None if problem.contains("<EOF>") => return "The file defines nothing".to_owned(),
+        None if problem.contains("recursion limit") => return "This is nested too deeply".to_owned(),
+        None => return problem.to_owned(),
+    };
+    let wanted = match expected {
+        "R_CURLY" => "`}` is expected",
+        "L_CURLY" => "`{` is expected",
+        "R_PAREN" => "`)` is expected",
+        "L_PAREN" => "`(` is expected",
+        "R_BRACK" => "`]` is expected",
+        "L_BRACK" => "`[` is expected",
+        "COLON" => "`:` is expected",
+        "EQ" => "`=` is expected",
+        "@ symbol" => "`@` is expected",
+        "a Type" | "a type" | "item type" | "Union Member Type" => "A type is expected",
+        "a valid Value" => "A value is expected",
+        "an Argument" | "an Argument Definition" => "An argument is expected",
+        "Field Definition" => "A field, such as `name: String`, is expected",
+        "an Input Value Definition" => "An input field, such as `name: String`, is expected",
+        "Enum Value" | "Enum Value Definition" => "An enum value is expected",
+        "an Interface name" => "The name of an interface is expected",
+        "at least one Selection in Selection Set" => "A field is expected",
+        text if text.contains("Directive Location") => "A place such as `FIELD_DEFINITION` is expected",
+        text if text.contains("Selection Set") => "Fields in braces are expected",
+        text if text.contains("Fields Definition") || text.contains("Values Definition") => "`{` is expected",
+        text if text.contains("efinition") => "A definition, such as `type`, `enum` or `extend type`, is expected",
+        text if text.to_ascii_lowercase().contains("name") => "A name is expected",
+        text => return format!("Expected {text}"),
+    };
+    let found = rest.split(|c: char| c.is_whitespace() || c == ',').next().unwrap_or_default();
+    let word = found.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(found.len());
+    let end = word.max(found.chars().next().map_or(0, char::len_utf8));
+    match &found[..end] {
+        "" => format!("{wanted}, and the file ends"),
+        found => format!("{wanted} here, not `{found}`"),
     }
 }
 

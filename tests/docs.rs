@@ -36,3 +36,29 @@ fn check(fragments: &[Fragment]) {
         diagnostics.iter().filter(|d| d.severity == Severity::Error).map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
 }
+
+/// Catches a code in the reference that nothing ever says: nobody would find what they look for.
+#[test]
+fn documented_codes_exist() {
+    let text = include_str!("../docs/fragments.md");
+    let mut sources = String::new();
+    let mut folders = vec![std::path::PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources are here") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                sources.push_str(&std::fs::read_to_string(path).expect("a source is text"));
+            }
+        }
+    }
+    let is_code = |word: &&str| {
+        word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_') && !word.starts_with('_')
+    };
+    let prose: Vec<&str> = text.split("```").step_by(2).collect();
+    let codes: Vec<&str> = prose.iter().flat_map(|part| part.split('`').skip(1).step_by(2)).filter(is_code).collect();
+    assert!(codes.len() > 40, "only {} codes were found", codes.len());
+    let unknown: Vec<_> = codes.iter().filter(|code| !sources.contains(&format!("\"{code}\""))).collect();
+    assert!(unknown.is_empty(), "no source says {unknown:?}");
+}

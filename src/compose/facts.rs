@@ -121,7 +121,7 @@ impl Facts {
             let text = value.and_then(|v| v.as_str()).map(str::to_owned);
             let parsed = match &text {
                 Some(text) => Selections::parse(text),
-                None => Err(Problem { offset: 0, message: "`fields` is not a string".to_owned() }),
+                None => Err(Problem::new(0, "`fields` is not a string")),
             };
             let resolvable =
                 directive.specified_argument_by_name("resolvable").and_then(|v| v.to_bool()) != Some(false);

@@ -155,7 +155,7 @@ fn unknown_type_help(name: &str, schema: Option<&Schema>) -> String {
     match near {
         Some(near) => format!("Did you mean `{near}`?"),
         None => format!(
-            "Define it, also when it is another fragment's: `type {name} @key(fields: \"id\") {{ id: ID! }}`, with its key."
+            "Define it here, also if another fragment does: an entity with its key, `type {name} @key(fields: \"id\") {{ id: ID! }}`."
         ),
     }
 }

@@ -24,7 +24,8 @@
 //! | `cacheControl` | object, interface, field | as written; one on a union is moved to the fields that return it |
 //!
 //! `is` is always there for each argument of a lookup that is bound from the key, also where the author left it to the
-//! default. An `@internal` field and a `@require` argument are `@inaccessible` in the document, and an internal lookup whose
+//! default. An `@internal` field, a `@require` argument, and an input type that nothing else uses are `@inaccessible` in the
+//! document, and an internal lookup whose
 //! name another root field has is called `name__fragment` there. A fragment without an address has `url: ""` in its
 //! `@join__graph`.
 

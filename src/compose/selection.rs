@@ -9,7 +9,9 @@ use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Definition, Document, Selection};
 use apollo_compiler::schema::{ExtendedType, FieldDefinition};
 
+use super::links::nearest;
 use super::subgraph::{Subgraph, fields_of};
+use crate::diagnostic::syntax_sentence;
 
 /// What is wrong with a field set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,14 @@ pub(crate) struct Problem {
     /// Bytes into the text.
     pub(crate) offset: usize,
     pub(crate) message: String,
+    /// How to mend it.
+    pub(crate) help: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(offset: usize, message: impl Into<String>) -> Self {
+        Self { offset, message: message.into(), help: None }
+    }
 }
 
 /// A parsed field set.
@@ -36,9 +46,11 @@ impl Selections {
             let first = failed.errors.iter().next().map(|e| {
                 use apollo_compiler::diagnostic::ToCliReport;
                 let offset = e.error.location().map_or(0, |l| l.offset().saturating_sub(shift));
-                Problem { offset: offset.min(text.len()), message: e.error.to_string() }
+                let offset = offset.min(text.len());
+                let message = syntax_sentence(&e.error.to_string(), text.get(offset..).unwrap_or_default());
+                Problem::new(offset, message.replace("the file ends", "the text ends"))
             });
-            first.unwrap_or_else(|| Problem { offset: 0, message: "it does not parse".to_owned() })
+            first.unwrap_or_else(|| Problem::new(0, "it does not parse"))
         })?;
         match document.definitions.as_slice() {
             [Definition::OperationDefinition(operation)]
@@ -46,7 +58,7 @@ impl Selections {
             {
                 Ok(Self { items: operation.selection_set.clone(), shift })
             }
-            _ => Err(Problem { offset: 0, message: "it is not a selection of fields".to_owned() }),
+            _ => Err(Problem::new(0, "it is not a selection of fields")),
         }
     }
 
@@ -130,7 +142,7 @@ struct Walk<'a, 'v> {
 
 impl<'a> Walk<'a, '_> {
     fn problem(&mut self, at: &Selection, message: String) {
-        self.problems.push(Problem { offset: self.selections.offset(at), message });
+        self.problems.push(Problem::new(self.selections.offset(at), message));
     }
 
     /// Recursion is bounded by the parser's own limit on nesting.
@@ -170,11 +182,14 @@ impl<'a> Walk<'a, '_> {
             self.problem(item, "directives have no place here".to_owned());
         }
         let Some(definition) = self.subgraph.fields(on).and_then(|fields| fields.get(&field.name)) else {
-            let message = format!(
-                "`{on}` has no field `{}` in this fragment; if another one resolves it, add it here with `@external`",
-                field.name
-            );
-            return self.problem(item, message);
+            let message = format!("`{on}` has no field `{}` in this fragment", field.name);
+            let known = self.subgraph.fields(on).into_iter().flat_map(|fields| fields.keys()).map(|n| n.as_str());
+            let help = match nearest(&field.name, known) {
+                Some(near) => format!("Did you mean `{near}`?"),
+                None => "If another fragment resolves it, add it here with `@external`.".to_owned(),
+            };
+            let problem = Problem { help: Some(help), ..Problem::new(self.selections.offset(item), message) };
+            return self.problems.push(problem);
         };
         for argument in &field.arguments {
             if definition.argument_by_name(&argument.name).is_none() {

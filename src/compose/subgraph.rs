@@ -4,6 +4,7 @@
 //! machinery that generated SDL carries along (`_service`, `_entities`, copies of federation's own definitions), and what its
 //! directives' names mean.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apollo_compiler::ast::{self, Definition, DirectiveDefinition, Document};
@@ -164,6 +165,9 @@ fn parse(fragment: &Fragment, sources: &mut Sources, out: &mut Vec<Diagnostic>) 
     sound.then_some((document, places))
 }
 
+const FRAGMENT_URL: &str = "https://specs.weft.graph/fragment/v1.0";
+const FEDERATION_URL: &str = "https://specs.apollo.dev/federation/v2.9";
+
 /// Directives of GraphQL itself.
 const BUILT_IN: [&str; 4] = ["deprecated", "specifiedBy", "skip", "include"];
 
@@ -176,6 +180,10 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
         .filter_map(|d| d.as_directive_definition())
         .map(|definition| &definition.name)
         .collect();
+    let mut used: BTreeSet<&'static str> = BTreeSet::new();
+    each_applied(document, &mut |directive| {
+        used.extend(CATALOGUE.iter().map(|entry| entry.name).find(|name| *name == directive.name.as_str()));
+    });
     each_applied(document, &mut |directive| match names.get(&directive.name) {
         Some((Known::Refused, canonical)) => {
             soundness = soundness.max(Soundness::Values);
@@ -200,7 +208,7 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
             let mut diagnostic =
                 Diagnostic::error("INVALID_GRAPHQL", format!("Unknown directive `@{}`.", directive.name))
                     .at(places.span(directive.location()), "");
-            diagnostic.help = unknown_help(&directive.name, names);
+            diagnostic.help = unknown_help(&directive.name, names, &used);
             out.push(diagnostic);
             soundness = Soundness::Gaps;
         }
@@ -221,22 +229,34 @@ fn refusal_help(canonical: &str) -> &'static str {
     }
 }
 
-fn unknown_help(unknown: &Name, names: &Names) -> Option<String> {
-    let entry = CATALOGUE.iter().find(|e| e.name == unknown.as_str());
-    match entry {
-        Some(_) if names.dialect == Dialect::Federation1 => Some(format!(
-            "Documents without a link are read as Federation 1. For Federation 2 add `extend schema @link(url: \
-             \"https://specs.apollo.dev/federation/v2.9\", import: [\"@{unknown}\"])`."
-        )),
-        Some(entry) => {
-            let spec = if entry.federation.is_some() { "federation" } else { "https://specs.weft.graph/fragment/v1.0" };
-            Some(format!("Add \"@{unknown}\" to the `import` list of the `@link` to {spec}."))
-        }
-        None => {
-            let known = names.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains("__"));
-            nearest(unknown, known).map(|near| format!("Did you mean `@{near}`?"))
-        }
+/// How to make an unknown directive known: from its own specification. `used` are those of the specifications that the
+/// document applies.
+fn unknown_help(unknown: &Name, names: &Names, used: &BTreeSet<&'static str>) -> Option<String> {
+    let find = |name: &str| CATALOGUE.iter().find(|entry| entry.name == name);
+    let Some(entry) = find(unknown) else {
+        let known = names.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains("__"));
+        let near = nearest(unknown, known.chain(CATALOGUE.iter().map(|entry| entry.name)))?;
+        return Some(format!("Did you mean `@{near}`?"));
+    };
+    // A link makes all directives of its specification known, under its prefix.
+    let has = |only_there: &str| names.iter().any(|(_, canonical)| canonical == only_there);
+    let ours_linked = has("connect");
+    let federation_linked = names.dialect == Dialect::Federation2 && has("external");
+    let wants_ours = used.iter().filter_map(|name| find(name)).any(|e| e.fragment && e.federation.is_none());
+    let ours = entry.fragment && (entry.federation.is_none() || !federation_linked && (ours_linked || wants_ours));
+    let (url, linked) = if ours { (FRAGMENT_URL, ours_linked) } else { (FEDERATION_URL, federation_linked) };
+    if linked {
+        return Some(format!("Add \"@{unknown}\" to the `import` list of the `@link` to {url}."));
     }
+    let of_spec = |name: &&&str| find(name).is_some_and(|e| if ours { e.fragment } else { e.federation.is_some() });
+    let imports: Vec<String> = used.iter().filter(of_spec).map(|name| format!("\"@{name}\"")).collect();
+    let line = format!("`extend schema @link(url: \"{url}\", import: [{}])`", imports.join(", "));
+    Some(match (ours, names.dialect) {
+        (false, Dialect::Federation1) => {
+            format!("Documents without a link are read as Federation 1. For Federation 2 add {line}.")
+        }
+        _ => format!("Add {line}."),
+    })
 }
 
 /// Calls `f` for every applied directive of a document.

@@ -525,7 +525,8 @@ impl Reader<'_> {
                 Some(near) => format!("Did you mean `{near}`?"),
                 None => format!("It has: {}.", known.join(", ")),
             };
-            self.error("INVALID_ARGUMENT", message, Some(value)).help = Some(help);
+            let at = self.origin.span(name.location()).or_else(|| self.span(Some(value)));
+            self.diagnostics.push(Diagnostic::error("INVALID_ARGUMENT", message).at(at, "").help(help));
         }
     }
 

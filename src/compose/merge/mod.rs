@@ -9,6 +9,7 @@ mod carried;
 mod document;
 mod enums;
 mod fields;
+mod hidden_inputs;
 mod inputs;
 mod marks;
 mod objects;
@@ -66,6 +67,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) -> Option
     }
     merger.add_interface_object_fields(&mut document);
     document::name_roots(&mut document);
+    hidden_inputs::hide(&mut document);
     merger.carry_schema_directives(&mut document);
     let sound = merger.out.iter().all(|d| d.severity == Severity::Hint);
     out.append(&mut merger.out);

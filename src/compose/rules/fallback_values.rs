@@ -117,7 +117,7 @@ impl Graph<'_> {
         }
         for field in fields.values().filter(|f| f.ty.is_non_null() && !f.directives.has("inaccessible")) {
             if !members.iter().any(|(key, _)| *key == field.name) {
-                wrong.push((value.clone(), at(path, &format!("`{name}.{}` is non-null, and lacks", field.name))));
+                wrong.push((value.clone(), at(path, &format!("`{name}.{}` is non-null, and is missing", field.name))));
             }
         }
     }

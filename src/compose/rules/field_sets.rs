@@ -40,7 +40,9 @@ pub(super) fn check<'a>(
     for problem in problems {
         let message =
             format!("{what} has no valid field set \"{}\": {}.", text.trim(), problem.message.trim_end_matches('.'));
-        out.push(Diagnostic::error(codes.invalid, message).at(inside(subgraph, application, problem.offset), ""));
+        let mut error = Diagnostic::error(codes.invalid, message).at(inside(subgraph, application, problem.offset), "");
+        error.help = problem.help;
+        out.push(error);
     }
 }
 

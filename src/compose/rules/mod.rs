@@ -20,6 +20,7 @@ mod provides;
 mod queries;
 mod requires;
 mod shareable;
+mod subscriptions;
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     lookups::check,
     connectors::check,
     policies::check,
+    subscriptions::check,
 ];
 
 const GRAPH_RULES: &[GraphRule] = &[
@@ -84,6 +86,10 @@ const FROM_ABSENCE: &[&str] = &[
     "UNUSED_ARGUMENT",
 ];
 
+/// Codes that tell, at a whole directive, of an argument that it lacks.
+const FROM_MISSPELT: &[&str] =
+    &["INVALID_FALLBACK", "INVALID_SELECTION", "INVALID_SOURCE_NAME", "MISSING_HTTP", "MISSING_HTTP_METHOD"];
+
 /// The rules whose findings are true whatever else the fragment has.
 const TORN_RULES: &[FragmentRule] = &[policies::check];
 
@@ -98,10 +104,24 @@ pub(crate) fn check_fragments(subgraphs: &mut [Subgraph], out: &mut Vec<Diagnost
             let is_told = |span: &Span| {
                 told.iter().any(|other| Arc::ptr_eq(&other.source, &span.source) && other.start == span.start)
             };
+            // Places of arguments that do not exist: what a directive lacks is what they were meant to be.
+            let misspelt: Vec<Span> = out
+                .iter()
+                .chain(&found)
+                .filter(|d| d.message.contains("has no argument `"))
+                .filter_map(|d| Some(d.labels.first()?.span.clone()))
+                .collect();
+            let lacks_only_so = |d: &Diagnostic, span: &Span| {
+                FROM_MISSPELT.contains(&d.code)
+                    && span.source.text[span.start..].starts_with('@')
+                    && misspelt.iter().any(|other| {
+                        Arc::ptr_eq(&other.source, &span.source) && span.start < other.start && other.end <= span.end
+                    })
+            };
             let absence = subgraph.soundness >= Soundness::Gaps;
             found.retain(|d: &Diagnostic| {
-                let known = d.labels.first().is_some_and(|label| is_told(&label.span));
-                !known && !(absence && FROM_ABSENCE.contains(&d.code))
+                let known = d.labels.first().is_some_and(|label| is_told(&label.span) || lacks_only_so(d, &label.span));
+                !(known || absence && FROM_ABSENCE.contains(&d.code))
             });
         }
         for deferred in std::mem::take(&mut subgraph.deferred) {

@@ -196,11 +196,41 @@ impl<'c> Checker<'c, '_> {
             }
             let message = format!("Nothing fetches `{}.{name}`.", field.type_name);
             self.out.push(
-                Diagnostic::error("CONNECTORS_UNRESOLVED_FIELD", message).at(self.context.name_span(name), "").help(
-                    format!("Add `{name}` to the `selection` of a connector, or give it a `@connect` of its own."),
-                ),
+                Diagnostic::error("CONNECTORS_UNRESOLVED_FIELD", message)
+                    .at(self.context.name_span(name), "")
+                    .help(self.unresolved_help(field)),
             );
         }
+    }
+
+    /// An entity that nothing loads by its key lacks a lookup; elsewhere a selection lacks the field.
+    fn unresolved_help(&self, field: &Field<'_>) -> String {
+        let name = &field.definition.name;
+        let ty = field.type_name;
+        let schema = self.context.fragment.schema;
+        let general = format!("Add `{name}` to the `selection` of a connector, or give it a `@connect` of its own.");
+        let has_lookup = self.context.fields.iter().any(|f| f.is_lookup && f.definition.ty.inner_named_type() == ty);
+        let Some(applied) = schema.types.get(ty).filter(|_| !has_lookup) else { return general };
+        let keys = self.context.all(applied.directives().iter().map(|directive| &directive.node), "key");
+        let Some(paths) = keys.first().and_then(|key| key_paths(key)) else { return general };
+        let first = paths.iter().next().map(Vec::as_slice);
+        let (Some([key]), 1) = (first, paths.len()) else {
+            return format!(
+                "`{ty}` needs a lookup that loads it by its key: a field of `Query` that returns `{ty}`, with `@lookup`, \
+                 `@connect` and `{name}` in its `selection`."
+            );
+        };
+        let key_type = self.context.fields_of(ty).and_then(|fields| fields.get(*key));
+        let key_type = key_type.map_or("ID", |field| field.ty.inner_named_type().as_str());
+        let applied = schema.schema_definition.directives.iter().map(|directive| &directive.node);
+        let sources = self.context.all(applied, "source");
+        let source = sources.first().and_then(|s| s.specified_argument_by_name("name")?.as_str()).unwrap_or("name");
+        let plural = format!("{}{}s", ty[..1].to_ascii_lowercase(), &ty[1..]);
+        format!(
+            "`{ty}` needs a lookup that loads it by its key. In `type Query`: `{plural}ById(ids: [{key_type}!]! \
+             @is(field: \"[{key}]\")): [{ty}]! @lookup @internal @connect(source: \"{source}\", http: {{GET: \"/{plural}\", \
+             queryParams: \"ids: $args.ids\"}}, selection: \"{key} {name}\")`."
+        )
     }
 
     /// Whether the field is part of a key, which another service may bring; also of the key of an object around it.

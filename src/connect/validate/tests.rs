@@ -134,7 +134,7 @@ fn methods_and_urls() {
         "GET: \"/videos/{$args.id}\", headers: [{name: \"a\", value: \"x\"}, {name: \"A\", from: \"x\"}]",
         &[("HTTP_HEADER_NAME_COLLISION", "{name: \"A\", from: \"x\"}")],
     );
-    check(get, "GET: \"/videos/{$args.id}\", hedaers: []", &[("INVALID_ARGUMENT", "[]")]);
+    check(get, "GET: \"/videos/{$args.id}\", hedaers: []", &[("INVALID_ARGUMENT", "hedaers")]);
 }
 
 /// The whole `@connect` of the sound fragment that holds a text, with that text replaced.
