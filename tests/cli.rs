@@ -288,7 +288,11 @@ fn settings_come_from_the_file_and_the_variables() {
     let answer = block_on(post(serving.address, "content-type: application/json\r\n", aliases.as_bytes()));
     assert!(answer.json()["data"].is_null(), "one alias is allowed, not two: {}", answer.text());
     // Not a developer's machine: the schema is not public.
-    assert!(serving.schema().contains("INTROSPECTION_DISABLED"));
+    assert!(serving.schema().contains("INTROSPECTION_DISABLED") && serving.schema().contains("start it with --dev"));
+    let page = b"GET /playground HTTP/1.1\r\nhost: weft\r\nconnection: close\r\naccept: text/html\r\n\r\n";
+    let page = block_on(exchange(serving.address, page));
+    assert_eq!(page.status, 404);
+    assert!(page.text().contains("introspection is off, so the playground cannot read the schema"), "{}", page.text());
 }
 
 #[test]
