@@ -219,7 +219,7 @@ impl Control {
 }
 
 /// A GraphQL service can only be called where it says, or the configuration says, that it is.
-fn without_address(supergraph: &Supergraph) -> Vec<Diagnostic> {
+pub fn without_address(supergraph: &Supergraph) -> Vec<Diagnostic> {
     supergraph
         .subgraphs
         .iter()
