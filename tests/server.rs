@@ -199,7 +199,34 @@ async fn without_the_playground_a_browser_gets_no_page() {
     let gateway = Gateway::start(Settings { playground: false, ..settings() }).await;
     let browser = "accept: text/html\r\n";
     assert_eq!(gateway.get("/", browser).await.status, 200);
-    assert_eq!(gateway.get("/playground", browser).await.status, 404);
+    let page = gateway.get("/playground", browser).await;
+    assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(page.text().contains("The setting <code>playground</code> is off"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn the_control_graph_takes_json_only_and_shows_addresses_of_sources() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fragment = r#"
+extend schema
+  @link(url: "https://specs.weft.graph/fragment/v1.0", import: ["@connect", "@source"])
+  @source(name: "one", http: { baseURL: "http://127.0.0.1:1/api" })
+  @source(name: "two", http: { baseURL: "http://127.0.0.1:2" })
+type Query {
+  a: String @connect(source: "one", http: { GET: "/a" }, selection: "$")
+  b: String @connect(source: "two", http: { GET: "/b" }, selection: "$")
+}
+"#;
+    std::fs::write(folder.path().join("http.graphql"), fragment).expect("written");
+    let gateway = Gateway::serve(settings(), SchemaSource::Fragments(folder.path().into())).await;
+    let query = br#"{"query":"{ services { url urls } }"}"#;
+    let answer = post(gateway.admin, JSON, query).await;
+    let urls = json!([{"url": "http://127.0.0.1:1/api", "urls": ["http://127.0.0.1:1/api", "http://127.0.0.1:2"]}]);
+    assert_eq!(answer.json()["data"]["services"], urls, "{}", answer.text());
+    for headers in ["content-type: text/plain\r\n", "content-type: application/x-www-form-urlencoded\r\n", ""] {
+        let answer = post(gateway.admin, headers, query).await;
+        assert_eq!((answer.status, answer.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{headers}");
+    }
 }
 
 #[tokio::test]

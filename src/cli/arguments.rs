@@ -45,7 +45,7 @@ pub(super) enum Command {
     /// Try it: three services with generated data, and the graph over them
     Demo(Box<Demo>),
     /// Say what is wrong with the fragments of a folder, with file, line and column
-    Check(Input),
+    Check(Check),
     /// Print the supergraph that a folder of fragments composes to
     Compose(Compose),
     /// Print how an operation would be answered: which service is asked what, in which order
@@ -117,6 +117,15 @@ pub(super) struct Input {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) input: Input,
+    /// The configuration file, for addresses of services and the like [default: weft.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
@@ -177,6 +186,9 @@ pub(super) struct Plan {
     /// A ready supergraph file instead of fragments
     #[arg(long, value_name = "FILE")]
     pub(super) supergraph: Option<PathBuf>,
+    /// The configuration file, for addresses of services and the like [default: weft.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Which operation, where the file has several
     #[arg(long, value_name = "NAME")]
     pub(super) operation: Option<String>,

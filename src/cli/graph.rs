@@ -1,32 +1,50 @@
 //! `weft check`, `weft compose`, `weft plan`: what can be said of a graph without serving it.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use weft::control::{self, Built, SchemaSource, Services, Texts};
-use weft::diagnostic::{Diagnostic, Source, Span};
+use weft::config::{Config, Flags};
+use weft::control::{self, Built, Texts};
+use weft::diagnostic::{Diagnostic, Severity, Source, Span};
 use weft::gateway::{self, RequestError, Snapshot};
+use weft::operation::{self, Document, DocumentOperation};
 
-use super::arguments::{Compose, Input, Plan};
-use super::{Failure, print};
-
-/// Where fragments are looked for if nothing is said.
-const SCHEMA: &str = "schema";
+use super::arguments::{Check, Compose, Input, Plan};
+use super::{Failure, assemble, print};
 
 /// `weft check`: its report is what it prints.
-pub(super) fn check(input: &Input) -> Result<(), Failure> {
-    let (texts, built) = read(input)?;
+pub(super) fn check(Check { input, config }: &Check) -> Result<(), Failure> {
+    let (texts, mut built) = read(input, config)?;
+    if let Some(supergraph) = &built.supergraph {
+        built.diagnostics.extend(control::without_address(supergraph));
+    }
     print(&control::render(&built.diagnostics))?;
     let Some(supergraph) = built.supergraph else {
-        let errors = built.diagnostics.iter().filter(|d| d.severity == weft::diagnostic::Severity::Error).count();
-        let noun = if errors == 1 { "error" } else { "errors" };
-        print(&format!("\n{errors} {noun}: {} not compose\n", subject(&texts, "does", "do")))?;
+        let errors: Vec<_> = built.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
+        let count = errors.len();
+        let noun = if count == 1 { "error" } else { "errors" };
+        let summary = match &texts {
+            Texts::Supergraph(source) => format!("{count} {noun}: {} is no supergraph that can be served", source.name),
+            Texts::Fragments(fragments) => {
+                // Those alone that an error points into: the others wait for them.
+                let is_wrong = |name: &str| {
+                    errors.iter().flat_map(|error| &error.labels).any(|label| label.span.source.name == name)
+                };
+                let wrong = fragments.iter().filter(|fragment| is_wrong(&fragment.source.name)).count();
+                format!("{count} {noun} in {wrong} of {}: nothing is composed", fragments_of(fragments.len()))
+            }
+        };
+        print(&format!("\n{summary}\n"))?;
         return Err(Failure::Told);
     };
     let (types, fields) = control::count(&supergraph.api);
     print(&format!("{}: {types} types, {fields} fields\n", subject(&texts, "composes", "compose")))
+}
+
+fn fragments_of(count: usize) -> String {
+    format!("{count} fragment{}", if count == 1 { "" } else { "s" })
 }
 
 /// "3 fragments compose", "1 fragment composes", "the supergraph composes".
@@ -40,7 +58,7 @@ fn subject(texts: &Texts, one: &str, many: &str) -> String {
 
 /// `weft compose`.
 pub(super) fn compose(arguments: &Compose) -> Result<(), Failure> {
-    let supergraph = composed(&arguments.input)?;
+    let supergraph = composed(&arguments.input, &None)?;
     let mut sdl = supergraph.sdl.trim_end().to_owned();
     sdl.push('\n');
     match &arguments.output {
@@ -55,7 +73,8 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     let source = read_query(&arguments.query)?;
     let variables = variables(arguments.variables.as_deref())?;
     let input = Input { schema: arguments.schema.clone(), supergraph: arguments.supergraph.clone() };
-    let supergraph = composed(&input)?;
+    let supergraph = composed(&input, &arguments.config)?;
+    check_variables(&source, arguments.operation.as_deref(), &variables, &supergraph)?;
     // Whoever has the fragments may look into them.
     let settings = gateway::Settings { introspection: true, ..gateway::Settings::default() };
     let request =
@@ -69,20 +88,25 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     }
 }
 
-fn read(input: &Input) -> Result<(Texts, Built), Failure> {
-    let source = match (&input.supergraph, &input.schema) {
-        (Some(supergraph), _) => SchemaSource::Supergraph(supergraph.clone()),
-        (None, Some(schema)) => SchemaSource::Fragments(schema.clone()),
-        (None, None) => SchemaSource::Fragments(SCHEMA.into()),
+/// As `weft serve` would, with the same configuration.
+fn read(input: &Input, config: &Option<PathBuf>) -> Result<(Texts, Built), Failure> {
+    let flags = Flags {
+        config: config.clone(),
+        schema: input.schema.clone(),
+        supergraph: input.supergraph.clone(),
+        ..Flags::default()
     };
-    let texts = source.read()?;
-    let built = control::build(&texts, &Services::new());
+    let mut config = Config::load(&flags)?;
+    let _ = io::stderr().write_all(control::render(&config.hints).as_bytes());
+    assemble::name_services(&mut config);
+    let texts = assemble::source(&config).read()?;
+    let built = control::build(&texts, &assemble::services(&config));
     Ok((texts, built))
 }
 
 /// A graph for a command whose own output is something else: hints and errors go to standard error.
-fn composed(input: &Input) -> Result<weft::supergraph::Supergraph, Failure> {
-    let (_, built) = read(input)?;
+fn composed(input: &Input, config: &Option<PathBuf>) -> Result<weft::supergraph::Supergraph, Failure> {
+    let (_, built) = read(input, config)?;
     let told = control::render(&built.diagnostics);
     match built.supergraph {
         Some(supergraph) => {
@@ -114,6 +138,30 @@ fn variables(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
     let Some(text) = text else { return Ok(Map::new()) };
     serde_json::from_str(text)
         .map_err(|_| Failure::Sentence("--variables has to be a JSON object, such as '{\"id\": \"v1\"}'".into()))
+}
+
+/// Variables that are given have to fit; the others need not be there, because a plan does not depend on them.
+fn check_variables(
+    source: &Arc<Source>,
+    name: Option<&str>,
+    values: &Map<String, Value>,
+    supergraph: &weft::supergraph::Supergraph,
+) -> Result<(), Failure> {
+    // What is wrong with the operation itself is told when it is planned.
+    let Ok(document) = Document::parse(&source.text, &supergraph.api, &operation::Limits::default()) else {
+        return Ok(());
+    };
+    let Ok(found) = document.operation(name) else { return Ok(()) };
+    let mut given = DocumentOperation {
+        kind: found.kind,
+        definition: found.definition.clone(),
+        condition_variables: found.condition_variables.clone(),
+    };
+    given.definition.make_mut().variables.retain(|variable| values.contains_key(variable.name.as_str()));
+    operation::coerce_variables(&document, &given, values).map(|_| ()).map_err(|errors| {
+        let diagnostics: Vec<_> = errors.into_iter().map(|error| diagnose(&error.into(), source)).collect();
+        Failure::Diagnosed(control::render(&diagnostics))
+    })
 }
 
 /// An error of the operation, told as one of a fragment is.

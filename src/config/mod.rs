@@ -41,7 +41,7 @@ pub struct Config {
     pub supergraph: Option<PathBuf>,
     /// Whether a change of the files recomposes the graph.
     pub watch: bool,
-    /// Whether this is a developer's machine: turns introspection on.
+    /// Whether this is a developer's machine: turns introspection and the playground on.
     pub dev: bool,
     /// Whether clients may introspect the schema.
     pub introspection: bool,
@@ -294,7 +294,7 @@ impl Config {
             watch: r.pick(flags.watch, "WEFT_WATCH", &raw.watch, true),
             dev,
             introspection: r.pick(None, "WEFT_INTROSPECTION", &raw.introspection, dev),
-            playground: r.pick(None, "WEFT_PLAYGROUND", &raw.playground, true),
+            playground: r.pick(None, "WEFT_PLAYGROUND", &raw.playground, dev),
             compression: r.pick(None, "WEFT_COMPRESSION", &raw.compression, true),
             cors: Cors { origins: origins.into_iter().map(|origin| origin.0).collect(), credentials },
             headers: headers.into_iter().map(|header| header.0).collect(),

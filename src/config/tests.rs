@@ -28,7 +28,7 @@ fn flags_over_variables_over_file_over_defaults() {
 fn an_empty_file_and_no_file_give_the_defaults() {
     let defaults = Config::resolve(&Flags::default(), &BTreeMap::new(), None, &RefCell::default()).expect("valid");
     assert_eq!(defaults.listen.to_string(), "127.0.0.1:4000");
-    assert!(!defaults.introspection && defaults.playground && defaults.watch);
+    assert!(!defaults.introspection && !defaults.playground && defaults.watch);
     for yaml in ["", "# nothing\n", "---\n"] {
         let config = load(yaml, &[], &Flags::default()).expect("valid");
         assert_eq!(config.limits, defaults.limits, "{yaml:?}");
@@ -36,7 +36,9 @@ fn an_empty_file_and_no_file_give_the_defaults() {
 }
 
 #[test]
-fn dev_turns_introspection_on_unless_it_is_said_otherwise() {
+fn dev_turns_introspection_and_the_playground_on_unless_it_is_said_otherwise() {
+    assert!(load("dev: true", &[], &Flags::default()).expect("valid").playground);
+    assert!(!load("dev: true\nplayground: false", &[], &Flags::default()).expect("valid").playground);
     assert!(load("dev: true", &[], &Flags::default()).expect("valid").introspection);
     assert!(!load("dev: true\nintrospection: false", &[], &Flags::default()).expect("valid").introspection);
 }

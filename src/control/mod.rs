@@ -24,7 +24,7 @@ pub use source::{FragmentText, SchemaSource, SourceError, Texts};
 
 use crate::diagnostic::Diagnostic;
 use crate::gateway::{self, Gateway, Snapshot};
-use crate::supergraph::{SubgraphKind, Supergraph};
+use crate::supergraph::{Subgraph, SubgraphKind, Supergraph};
 
 /// A gateway, and where its graph comes from.
 pub struct Control {
@@ -88,8 +88,8 @@ pub struct ServiceInfo {
     pub name: String,
     /// How it is spoken to.
     pub kind: SubgraphKind,
-    /// Where it answers, without credentials.
-    pub url: Option<String>,
+    /// Where it answers, without credentials; several where an HTTP service has several sources.
+    pub urls: Vec<String>,
 }
 
 /// What came of an attempt to build a graph.
@@ -219,7 +219,7 @@ impl Control {
 }
 
 /// A GraphQL service can only be called where it says, or the configuration says, that it is.
-fn without_address(supergraph: &Supergraph) -> Vec<Diagnostic> {
+pub fn without_address(supergraph: &Supergraph) -> Vec<Diagnostic> {
     supergraph
         .subgraphs
         .iter()
@@ -243,11 +243,7 @@ fn describe(supergraph: &Supergraph, texts: &Texts, settings: &Services) -> Grap
     let services = supergraph
         .subgraphs
         .iter()
-        .map(|subgraph| ServiceInfo {
-            name: subgraph.name.to_string(),
-            kind: subgraph.kind,
-            url: subgraph.url.as_deref().filter(|url| !url.is_empty()).map(without_credentials),
-        })
+        .map(|subgraph| ServiceInfo { name: subgraph.name.to_string(), kind: subgraph.kind, urls: addresses(subgraph) })
         .collect();
     let (types, fields) = count(&supergraph.api);
     GraphInfo {
@@ -259,6 +255,21 @@ fn describe(supergraph: &Supergraph, texts: &Texts, settings: &Services) -> Grap
         fields,
         api_sdl: supergraph.api.to_string().into(),
     }
+}
+
+/// What was configured, else what the sources of an HTTP service say, each once.
+fn addresses(subgraph: &Subgraph) -> Vec<String> {
+    if let Some(url) = subgraph.url.as_deref().filter(|url| !url.is_empty()) {
+        return vec![without_credentials(url)];
+    }
+    let mut urls = Vec::new();
+    for connector in &subgraph.connectors {
+        let url = without_credentials(&connector.source.base_url);
+        if !url.is_empty() && !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
 }
 
 /// Types and fields of a schema, without those of the language itself.
@@ -300,11 +311,12 @@ fn hash_of(texts: &Texts, services: &Services) -> String {
     format!("{:016x}", xxh3_64(all.as_bytes()))
 }
 
-/// `https://user:secret@host/` is shown as `https://host/`.
+/// `https://user:secret@host/?key=secret` is shown as `https://host/`.
 fn without_credentials(url: &str) -> String {
+    let url = &url[..url.find(['?', '#']).unwrap_or(url.len())];
     match url.split_once("://") {
         Some((scheme, rest)) => {
-            let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let authority = rest.find('/').unwrap_or(rest.len());
             let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
             format!("{scheme}://{}", &rest[host..])
         }
@@ -319,7 +331,7 @@ mod tests {
     #[test]
     fn credentials_of_a_url_are_not_shown() {
         assert_eq!(without_credentials("https://me:s3@cret@host:1/a@b"), "https://host:1/a@b");
-        assert_eq!(without_credentials("http://host/?q=a@b"), "http://host/?q=a@b");
+        assert_eq!(without_credentials("http://host/?key=a@b"), "http://host/");
         assert_eq!(without_credentials("host"), "host");
     }
 

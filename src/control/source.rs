@@ -111,6 +111,14 @@ impl SchemaSource {
         }
     }
 
+    /// What is said of texts that do not become a graph.
+    pub(crate) fn refusal(&self) -> String {
+        match self {
+            Self::Supergraph(path) => format!("the supergraph file {} is broken", path.display()),
+            Self::Fragments(_) | Self::Embedded(_) => "the fragments do not compose".to_owned(),
+        }
+    }
+
     /// Reads everything, in the order of the names.
     pub fn read(&self) -> Result<Texts, SourceError> {
         match self {
@@ -193,6 +201,12 @@ mod tests {
             panic!("two fragments")
         };
         assert_eq!(fragments.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["rating", "video"]);
+    }
+
+    #[test]
+    fn a_refusal_names_the_supergraph_file() {
+        let told = SchemaSource::Supergraph("graphs/super.graphql".into()).refusal();
+        assert_eq!(told, "the supergraph file graphs/super.graphql is broken");
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl Control {
             (Outcome::Refused, Some(failure)) => error!("{failure}; the last good graph stays"),
             (Outcome::Refused, None) => error!(
                 errors = errors.len(),
-                "the fragments do not compose; the last good graph stays:\n{}",
+                "{}; the last good graph stays:\n{}",
+                self.source.refusal(),
                 build::render(&errors).trim_end()
             ),
         }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use async_graphql_axum::GraphQL;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post_service;
-use http::header;
+use http::{Method, StatusCode, header};
 use serde_json::json;
 
+use super::negotiate::{self, BodyType};
+use super::refusal::Refusal;
 use super::{App, VERSION, control_graph, metrics as numbers};
 
 pub(super) async fn root() -> Response {
@@ -27,5 +30,16 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 
 /// The control graph, by POST only.
 pub(super) fn graphql(app: &Arc<App>) -> Router<Arc<App>> {
-    Router::new().route("/graphql", post_service(GraphQL::new(control_graph::schema(Arc::clone(app)))))
+    Router::new()
+        .route("/graphql", post_service(GraphQL::new(control_graph::schema(Arc::clone(app)))))
+        .layer(axum::middleware::from_fn(json_only))
+}
+
+/// A page of another origin can make a browser on the operator's machine send text or a form, but not JSON, unasked.
+async fn json_only(request: Request, next: Next) -> Response {
+    if request.method() == Method::POST && negotiate::body_type(request.headers()) != BodyType::Json {
+        let message = "the body of a request has to be JSON in UTF-8: `content-type: application/json`";
+        return Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into_response();
+    }
+    next.run(request).await
 }

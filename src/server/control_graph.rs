@@ -78,7 +78,8 @@ impl Query {
                     SubgraphKind::GraphQl => ServiceKind::GraphQl,
                     SubgraphKind::Http => ServiceKind::Http,
                 },
-                url: service.url.clone(),
+                url: service.urls.first().cloned(),
+                urls: service.urls.clone(),
                 loads: Loads::of(&statistics.get(service.name.as_str()).cloned().unwrap_or_default()),
             })
             .collect()
@@ -152,8 +153,10 @@ struct Service {
     name: String,
     /// How it is spoken to.
     kind: ServiceKind,
-    /// Where it answers, without credentials. An HTTP service without one answers where its fragment says.
+    /// Where it answers, without credentials: the first of `urls`. Null if nobody said.
     url: Option<String>,
+    /// Where it answers, without credentials. An HTTP service has an address for each source of its fragment.
+    urls: Vec<String>,
     /// What was loaded from it.
     loads: Loads,
 }

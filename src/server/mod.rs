@@ -71,7 +71,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where operators are served, if anywhere.
     pub admin_listen: Option<SocketAddr>,
-    /// Whether `/playground` is served.
+    /// Whether `/playground` is served. Without introspection, it is a page that says so.
     pub playground: bool,
     /// Whether answers are compressed for clients that accept it.
     pub compression: bool,
@@ -138,6 +138,13 @@ pub(crate) struct App {
     started: Instant,
     /// Set once the process was told to stop: load balancers then look elsewhere.
     stopping: AtomicBool,
+}
+
+impl App {
+    /// Whether there is a playground that works: it has to read the schema.
+    fn has_playground(&self) -> bool {
+        self.settings.playground && self.gateway.settings().introspection
+    }
 }
 
 /// Two open listeners that nobody serves yet.
@@ -222,11 +229,13 @@ fn public_routes(app: &Arc<App>) -> Router {
         .route("/health", get(pages::health))
         .route("/health/live", get(pages::live))
         .route("/health/ready", get(pages::ready));
-    if app.settings.playground {
+    if app.has_playground() {
         routes = routes
             .route("/playground", get(playground::index))
             .route("/playground/", get(playground::index))
             .route("/playground/{*path}", get(playground::asset));
+    } else {
+        routes = routes.route("/playground", get(playground::off)).route("/playground/", get(playground::off));
     }
     routes
         .fallback(pages::not_found)

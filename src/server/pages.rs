@@ -13,7 +13,7 @@ use super::{App, VERSION, negotiate};
 
 /// `/`: a browser is sent to the playground, everything else is told the addresses.
 pub(super) async fn root(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    if app.settings.playground && negotiate::wants_page(&headers) {
+    if app.has_playground() && negotiate::wants_page(&headers) {
         return to_playground();
     }
     let mut addresses = json!({
@@ -21,7 +21,7 @@ pub(super) async fn root(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         "schema": "/schema.graphql",
         "health": ["/health", "/health/live", "/health/ready"],
     });
-    if app.settings.playground {
+    if app.has_playground() {
         addresses["playground"] = "/playground".into();
     }
     axum::Json(json!({"name": "weft", "version": VERSION.number, "addresses": addresses})).into_response()
@@ -36,7 +36,8 @@ pub(super) fn to_playground() -> Response {
 /// `/schema.graphql`: the API schema. It tells no more than introspection does, and is off together with it.
 pub(super) async fn schema(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     if !app.gateway.settings().introspection {
-        let message = "the schema is not public: introspection is off";
+        let message = "the schema is not public: the gateway was started without --dev, so that introspection is off; start \
+                       it with --dev, or set `introspection: true` (WEFT_INTROSPECTION)";
         return Refusal::new(StatusCode::FORBIDDEN, "INTROSPECTION_DISABLED", message).into_response();
     }
     let graph = Arc::clone(&app.control.status().graph);

@@ -1,16 +1,19 @@
 //! `/playground`: the page where people explore the graph.
 //!
 //! In: the files that the build found in `playground/dist/`, compressed then. Out: these files, and nothing from any
-//! other host: the content security policy forbids it. Without them, a plain page that says how to build them.
+//! other host: the content security policy forbids it. Without them, a plain page that says how to build them; where the
+//! playground is off or could not read the schema, one that says how to turn it on.
 
 use std::io::Read;
+use std::sync::Arc;
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::App;
 use super::refusal::Refusal;
 
 /// One embedded file.
@@ -34,15 +37,25 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const NOT_BUILT: &str = include_str!("not_built.html");
+const NO_SCHEMA: &str = include_str!("playground_no_schema.html");
+const OFF: &str = include_str!("playground_off.html");
 
 pub(super) async fn index(headers: HeaderMap) -> Response {
     match find("index.html") {
         Some(asset) => serve(asset, &headers),
-        None => {
-            let page = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-            secure((page, NOT_BUILT).into_response())
-        }
+        None => page(StatusCode::OK, NOT_BUILT),
     }
+}
+
+/// In the playground's place where there is none: why, and how to get one.
+pub(super) async fn off(State(app): State<Arc<App>>) -> Response {
+    let why = if app.gateway.settings().introspection { OFF } else { NO_SCHEMA };
+    page(StatusCode::NOT_FOUND, why)
+}
+
+fn page(status: StatusCode, html: &'static str) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    secure((status, headers, html).into_response())
 }
 
 pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
