@@ -89,7 +89,10 @@ fn welcome(process: &Process, urls: &[(&str, String)]) -> String {
     let (_, query) = demo::queries()[0];
     let query: String =
         query.trim().lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
-    line("playground", &format!("{base}/playground?query={}", byte_serialize(query.as_bytes()).collect::<String>()));
+    line(
+        "playground",
+        &format!("{base}/playground?query={}", byte_serialize(query.trim_end().as_bytes()).collect::<String>()),
+    );
     line("GraphQL", &format!("{base}/graphql"));
     line("schema", &format!("{base}/schema.graphql"));
     if let Some(admin) = process.server.admin_address() {
