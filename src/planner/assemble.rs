@@ -6,7 +6,7 @@ use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::collections::{HashMap, IndexMap};
 use apollo_compiler::{Name, Node};
 
-use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind, NeedId, Origin, PosId, SelId, common, sorted};
+use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind, NeedId, Origin, PosId, Sel, SelId, common, sorted};
 use super::emit::{self, TooLong, fixed_typename};
 use super::graph::{ResolverMode, Sym};
 use super::merge::Group;
@@ -96,7 +96,7 @@ fn add_key_entries(draft: &mut Draft<'_>, sel: SelId, subgraph: SubgraphId, type
         let sub = draft.sel(sel).entries[index].sub.unwrap_or_else(|| {
             let sub = SelId(draft.sels.len() as u32);
             let ctx = draft.sel(sel).ctx;
-            draft.sels.push(super::draft::Sel { ctx, entries: Vec::new() });
+            draft.sels.push(Sel { ctx, entries: Vec::new() });
             draft.sels[sel.index()].entries[index].sub = Some(sub);
             sub
         });
@@ -113,15 +113,20 @@ impl<'a> Assembler<'_, 'a> {
             .enumerate()
             .map(|(id, sel)| {
                 let is_top = stale::is_top(self.draft, SelId(id as u32));
+                let slots: Vec<usize> = (0..sel.entries.len()).map(|index| slot_of(sel, index)).collect();
+                let mut stale_ms = vec![None; slots.len()];
+                for (entry, slot) in sel.entries.iter().zip(&slots).filter(|_| is_top) {
+                    stale_ms[*slot] = stale_ms[*slot].max(stale::of_entry(self.draft, sel.ctx, entry));
+                }
                 let fields = sel.entries.iter().enumerate().map(|(index, entry)| ShapeField {
                     key: entry.key.clone(),
-                    slot: SlotId(index as u32),
+                    slot: SlotId(slots[index] as u32),
                     list_depth: entry.ty.as_ref().map_or(0, list_depth),
                     value: match (entry.sub, &entry.leaf) {
                         (Some(sub), _) => ShapeValue::Object(ShapeId(sub.0)),
                         (None, leaf) => ShapeValue::Leaf(leaf.clone().unwrap_or(Leaf::Any)),
                     },
-                    stale_ms: is_top.then(|| stale::of_entry(self.draft, sel.ctx, entry)).flatten(),
+                    stale_ms: stale_ms[slots[index]],
                 });
                 Shape { fields: fields.collect(), slots: sel.entries.len() as u32 }
             })
@@ -197,14 +202,14 @@ impl<'a> Assembler<'_, 'a> {
     fn slot(&self, ctx: CtxId, need: NeedId, types: &[Sym]) -> Option<(RecordId, SlotId)> {
         let need = self.draft.need(need);
         let is_http = self.draft.is_http(self.draft.job(self.draft.ctx(ctx).job).subgraph);
-        let entries = &self.draft.sel(self.draft.ctx(ctx).sel?).entries;
-        let index = entries.iter().position(|entry| {
+        let sel = self.draft.sel(self.draft.ctx(ctx).sel?);
+        let index = sel.entries.iter().position(|entry| {
             entry.field == need.field
                 && entry.sub.is_none()
                 && (is_http || entry.args == need.args)
                 && (types.is_empty() || !common(&entry.types, types).is_empty())
         })?;
-        Some((*self.records.get(&ctx)?, SlotId(index as u32)))
+        Some((*self.records.get(&ctx)?, SlotId(slot_of(sel, index) as u32)))
     }
 
     /// Gives every entity fetch a slot in a record that each of its objects has.
@@ -583,6 +588,14 @@ impl<'a> Assembler<'_, 'a> {
         let field = draft.graph.name(draft.need(need).field);
         policy::field_facts(draft.supergraph, subgraph, type_name, field)?.policy.fallback.clone()
     }
+}
+
+/// Where an entry's value goes. What was asked under several keys, because the subgraph's types of the field differ from one
+/// concrete type to the next, is one value: an object has only one of those keys.
+fn slot_of(sel: &Sel, index: usize) -> usize {
+    let entry = &sel.entries[index];
+    let same = |other: &Entry| other.field == entry.field && other.args == entry.args && other.sub == entry.sub;
+    sel.entries.iter().position(same).unwrap_or(index)
 }
 
 /// The paths of a key's leaves.

@@ -11,7 +11,7 @@
 use std::rc::Rc;
 
 use apollo_compiler::ast::{Type, Value};
-use apollo_compiler::collections::HashMap;
+use apollo_compiler::collections::{HashMap, IndexMap};
 use apollo_compiler::{Name, Node};
 
 use super::graph::{Graph, NodeId, ResolverMode, Sym};
@@ -319,7 +319,6 @@ impl<'a> Draft<'a> {
                 let is_http = self.is_http(self.job(self.ctx(id).job).subgraph);
                 let Need { field, args, types, .. } = self.need(need);
                 let (field, args, types) = (*field, Rc::clone(args), types.clone());
-                let ty = types.first().and_then(|object| self.edge(parent, *object, field)).map(|edge| edge.ty.clone());
                 // A connector answers under the field's own name, once for all who read it.
                 let shared = self.sel(above).entries.iter().position(|entry| is_http && entry.field == field);
                 if let Some(index) = shared {
@@ -331,9 +330,20 @@ impl<'a> Draft<'a> {
                     }
                 } else {
                     let sub = self.new_sel(id);
-                    let key = self.unused_key(above, field);
-                    let entry = Entry { key, field, args, ty, types, sub: Some(sub), leaf: None };
-                    self.sels[above.index()].entries.push(entry);
+                    // As for leaves: what the subgraph declares differently goes under keys of its own, with one selection.
+                    let mut groups: IndexMap<Option<Type>, Vec<Sym>> = IndexMap::default();
+                    for object in types {
+                        let ty = self.edge(parent, object, field).map(|edge| edge.ty.clone());
+                        match groups.last_mut().filter(|_| is_http) {
+                            Some((_, objects)) => objects.push(object),
+                            None => groups.entry(ty).or_default().push(object),
+                        }
+                    }
+                    for (ty, types) in groups {
+                        let key = self.unused_key(above, field);
+                        let entry = Entry { key, field, args: Rc::clone(&args), ty, types, sub: Some(sub), leaf: None };
+                        self.sels[above.index()].entries.push(entry);
+                    }
                     sub
                 }
             }
@@ -405,7 +415,7 @@ impl<'a> Draft<'a> {
             .unwrap_or_else(|| name.clone())
     }
 
-    /// The entry of a composite need in a context, once it is materialized.
+    /// The first entry of a composite need in a context, once it is materialized. Others differ in their types only.
     pub(super) fn entry_of_child(&self, parent: CtxId, child: CtxId) -> Option<usize> {
         let sub = self.ctx(child).sel?;
         self.sel(self.ctx(parent).sel?).entries.iter().position(|entry| entry.sub == Some(sub))

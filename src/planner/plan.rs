@@ -60,7 +60,7 @@ pub struct Plan {
 pub struct Shape {
     /// In the order in which they are asked for.
     pub fields: Vec<ShapeField>,
-    /// Slots in a record: one per field, and the link slots after them.
+    /// Slots in a record: one per field (fields that no object has together may share one), and the link slots after them.
     pub slots: u32,
 }
 
@@ -69,7 +69,7 @@ pub struct Shape {
 pub struct ShapeField {
     /// Its name there.
     pub key: Name,
-    /// Where its value goes.
+    /// Where its value goes. Aliases of one field, each for other concrete types, go to one slot.
     pub slot: SlotId,
     /// Lists around the value: 0 for none. Nullability is the projection's business.
     pub list_depth: u32,

@@ -18,8 +18,8 @@ pub(super) fn idle_bases(draft: &mut Draft<'_>) {
             draft.needs[need.index()].sources.clear();
             draft.take_leaf(other, need, &types);
         }
-        if let (Some(entry), Some(above)) = (draft.entry_of_child(parent, base), draft.ctx(parent).sel) {
-            draft.sels[above.index()].entries.remove(entry);
+        if let (Some(sub), Some(above)) = (draft.ctx(base).sel, draft.ctx(parent).sel) {
+            draft.sels[above.index()].entries.retain(|entry| entry.sub != Some(sub));
         }
         draft.contexts[base.index()].sel = None;
         draft.positions[pos.index()].base = Some(other);

@@ -248,12 +248,27 @@ impl Solver<'_, '_> {
                 let Some(typename) = self.cheapest(trusted) else { return Ok(None) };
                 label = label.and(typename);
             }
-            // Worth it only to learn the type, or what the type has there.
+            // Only to learn the type: few services answer for an interface where nothing but its objects needs it.
             ResolverMode::Interface(_) if is_object => return Ok(None),
+            ResolverMode::Interface(_)
+                if states.iter().any(|state| state.trusted) && self.has_own(object, resolver) =>
+            {
+                return Ok(None);
+            }
             _ => {}
         }
         let key = self.items_label(object, states, &resolver.key, place, guard)?;
         Ok(key.map(|key| label.and(&key)))
+    }
+
+    /// Whether a concrete type can be asked for by its own name as well as by that of an interface.
+    fn has_own(&self, object: Sym, interface: &Resolver) -> bool {
+        let is_own = |own: &Resolver| {
+            own.mode == ResolverMode::Concrete
+                && own.lookup.is_none()
+                && (own.subgraph, &own.key) == (interface.subgraph, &interface.key)
+        };
+        interface.lookup.is_none() && self.draft.graph.resolvers(object).iter().any(is_own)
     }
 
     pub(super) fn cheapest<'l>(&self, labels: impl Iterator<Item = &'l Label>) -> Option<&'l Label> {

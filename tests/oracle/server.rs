@@ -270,6 +270,9 @@ impl Object {
         let representation = representation.as_object().ok_or("not an object")?;
         let type_name = representation.get("__typename").and_then(Value::as_str).ok_or("it has no __typename")?;
         let facts = server.types.get(type_name).ok_or("its type does not exist here")?;
+        if self.run.world.is_only_interface(type_name) {
+            return Err("the type of every object is known, but an interface is sent".into());
+        }
         let known = |field: &String| field == "__typename" || facts.fields.contains_key(field);
         if let Some(unknown) = representation.keys().find(|field| !known(field)) {
             return Err(format!("{unknown} does not exist here"));

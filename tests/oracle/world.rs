@@ -44,12 +44,21 @@ pub(crate) struct World {
     pub(crate) entities: IndexMap<String, IndexMap<String, Arc<Entity>>>,
     /// The interfaces that an object type implements anywhere.
     implements: HashMap<String, HashSet<String>>,
+    /// Names of interfaces, and of objects. What is both is an interface object somewhere.
+    interfaces: HashSet<String>,
+    objects: HashSet<String>,
 }
 
 impl World {
     /// `schemas`: the unsplit one and the subgraphs', for which type implements what.
     pub(crate) fn new<'s>(data: &Value, schemas: impl Iterator<Item = &'s Schema>) -> World {
-        let mut world = World { roots: HashMap::new(), entities: IndexMap::new(), implements: HashMap::new() };
+        let mut world = World {
+            roots: HashMap::new(),
+            entities: IndexMap::new(),
+            implements: HashMap::new(),
+            interfaces: HashSet::new(),
+            objects: HashSet::new(),
+        };
         for (type_name, content) in data.as_object().expect("data.json is an object") {
             let content = content.as_object().expect("each type of data.json is an object");
             if matches!(type_name.as_str(), "Query" | "Mutation") {
@@ -69,6 +78,9 @@ impl World {
                 if let ExtendedType::Object(object) = ty {
                     let interfaces = object.implements_interfaces.iter().map(ToString::to_string);
                     world.implements.entry(name.to_string()).or_default().extend(interfaces);
+                    world.objects.insert(name.to_string());
+                } else if ty.is_interface() {
+                    world.interfaces.insert(name.to_string());
                 }
             }
         }
@@ -84,6 +96,11 @@ impl World {
     /// Whether that is the type, or an interface of it.
     pub(crate) fn is_a(&self, concrete: &str, type_name: &str) -> bool {
         concrete == type_name || self.implements.get(concrete).is_some_and(|known| known.contains(type_name))
+    }
+
+    /// Whether that is an interface whose objects everybody knows by their own names: few services are asked for one.
+    pub(crate) fn is_only_interface(&self, name: &str) -> bool {
+        self.interfaces.contains(name) && !self.objects.contains(name)
     }
 
     /// The object that a value stands for, where objects of that type are expected.
