@@ -18,6 +18,9 @@ mod overlap;
 mod variables;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::response::GraphQLError;
@@ -95,7 +98,7 @@ impl fmt::Display for RequestError {
 }
 
 /// A normalized operation, for one assignment of the variables that its conditions use.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Operation {
     /// Query, mutation or subscription.
     pub kind: OperationType,
@@ -120,11 +123,53 @@ pub struct Variable {
 
 /// What is selected on an object, by its runtime type.
 ///
-/// An object whose concrete type is in no branch selects nothing: `{}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// An object whose concrete type is in no branch selects nothing: `{}`. Sets that are equal are one within their operation, so
+/// that sharing, comparing and hashing them costs the same however much hangs below.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SelectionSet {
     /// Disjoint sets of types; types with the same fields share a branch.
-    pub branches: Vec<Branch>,
+    pub branches: Branches,
+}
+
+/// The branches of a selection set, shared by all places that select the same. Equal means: the same.
+#[derive(Clone, Debug)]
+pub struct Branches(Arc<[Branch]>);
+
+impl From<Vec<Branch>> for Branches {
+    fn from(branches: Vec<Branch>) -> Self {
+        Self(branches.into())
+    }
+}
+
+impl Deref for Branches {
+    type Target = [Branch];
+
+    fn deref(&self) -> &[Branch] {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Branches {
+    type Item = &'a Branch;
+    type IntoIter = std::slice::Iter<'a, Branch>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl PartialEq for Branches {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Branches {}
+
+impl Hash for Branches {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+    }
 }
 
 /// The fields that are selected on some concrete types.

@@ -26,6 +26,8 @@ pub fn normalize(
         conditions,
         possible: HashMap::default(),
         known: HashMap::default(),
+        interned: HashMap::default(),
+        sizes: HashMap::default(),
         steps_left: document.merge_steps_max,
     };
     let definition = &operation.definition;
@@ -33,7 +35,7 @@ pub fn normalize(
     let selection =
         normalize.selection_set(&root_type, vec![&definition.selection_set]).ok_or_else(overlap::too_complex)?;
     let mut used = HashSet::default();
-    collect_variables(&selection, &mut used);
+    collect_variables(&selection, &mut HashSet::default(), &mut used);
     let variables = definition
         .variables
         .iter()
@@ -68,6 +70,10 @@ struct Normalize<'a> {
     possible: HashMap<Name, Vec<Name>>,
     /// By the declared type and the addresses of the merged selection sets.
     known: HashMap<(Name, Vec<*const executable::SelectionSet>), SelectionSet>,
+    /// Equal sets are one.
+    interned: HashMap<Vec<Branch>, SelectionSet>,
+    /// Fields at and below a set, as often as they are written.
+    sizes: HashMap<SelectionSet, usize>,
     steps_left: usize,
 }
 
@@ -86,8 +92,8 @@ impl<'a> Normalize<'a> {
         let key = (declared.clone(), sets.iter().map(|set| std::ptr::from_ref(*set)).collect());
         if let Some(known) = self.known.get(&key) {
             let known = known.clone();
-            // The result is a tree, so that sharing costs a copy.
-            self.step(size(&known))?;
+            // The set is shared, but what is written of it is not: the projection of a plan is a tree.
+            self.step(self.size(&known))?;
             return Some(known);
         }
         let mut conditions = IndexSet::default();
@@ -111,7 +117,7 @@ impl<'a> Normalize<'a> {
                 branches.entry(fields).or_default().extend(types);
             }
         }
-        let branches = branches
+        let branches: Vec<Branch> = branches
             .into_iter()
             .filter(|(fields, _)| !fields.is_empty())
             .map(|(fields, mut types)| {
@@ -119,9 +125,23 @@ impl<'a> Normalize<'a> {
                 Branch { types, fields }
             })
             .collect();
-        let selection = SelectionSet { branches };
+        let selection = match self.interned.get(&branches) {
+            Some(same) => same.clone(),
+            None => {
+                let below = |field: &Field| 1 + field.selection.as_ref().map_or(0, |set| self.size(set));
+                let size = branches.iter().flat_map(|branch| &branch.fields).map(below).sum();
+                let selection = SelectionSet { branches: branches.clone().into() };
+                self.sizes.insert(selection.clone(), size);
+                self.interned.insert(branches, selection.clone());
+                selection
+            }
+        };
         self.known.insert(key, selection.clone());
         Some(selection)
+    }
+
+    fn size(&self, selection: &SelectionSet) -> usize {
+        self.sizes.get(selection).copied().unwrap_or(0)
     }
 
     /// The fields of types that meet the same conditions. The types part again where a field is declared with
@@ -249,18 +269,16 @@ impl<'a> Normalize<'a> {
     }
 }
 
-fn size(selection: &SelectionSet) -> usize {
-    let fields = selection.branches.iter().flat_map(|branch| &branch.fields);
-    fields.map(|field| 1 + field.selection.as_ref().map_or(0, size)).sum()
-}
-
-fn collect_variables(selection: &SelectionSet, into: &mut HashSet<Name>) {
+fn collect_variables<'a>(selection: &'a SelectionSet, seen: &mut HashSet<&'a SelectionSet>, into: &mut HashSet<Name>) {
+    if !seen.insert(selection) {
+        return;
+    }
     for field in selection.branches.iter().flat_map(|branch| &branch.fields) {
         for (_, value) in &field.arguments {
             value_variables(value, into);
         }
         if let Some(selection) = &field.selection {
-            collect_variables(selection, into);
+            collect_variables(selection, seen, into);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What a node cannot answer of a selection by itself: the measure by which ways to get an object are compared.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
-use apollo_compiler::collections::HashMap;
+use apollo_compiler::collections::{HashMap, HashSet};
 
 use super::graph::{Graph, NodeId};
 use crate::operation::SelectionSet;
@@ -14,9 +15,9 @@ type Class = Vec<SubgraphId>;
 /// Remembers what was found, for all plans that one search makes.
 #[derive(Default)]
 pub(super) struct Missing<'a> {
-    known: HashMap<(NodeId, *const SelectionSet), Rc<[Class]>>,
-    /// Keeps the addresses in `known` meaningful.
-    _operation: std::marker::PhantomData<&'a SelectionSet>,
+    known: HashMap<(NodeId, &'a SelectionSet), Rc<[Class]>>,
+    /// Steps that were taken since somebody last counted them.
+    pub(super) steps: Cell<u64>,
 }
 
 impl<'a> Missing<'a> {
@@ -35,19 +36,20 @@ impl<'a> Missing<'a> {
     }
 
     fn classes(&mut self, graph: &Graph, node: NodeId, set: &'a SelectionSet) -> Rc<[Class]> {
-        let key = (node, std::ptr::from_ref(set));
+        let key = (node, set);
         if let Some(known) = self.known.get(&key) {
             return Rc::clone(known);
         }
         let mut classes = Vec::new();
         for branch in &set.branches {
-            let mut seen = Vec::new();
+            let mut seen = HashSet::default();
+            self.steps.set(self.steps.get() + (branch.types.len() + branch.fields.len()) as u64);
             for object in branch.types.iter().filter_map(|name| graph.sym(name)) {
                 let Some(concrete) = graph.concrete(node, object) else { continue };
-                if seen.contains(&concrete) {
+                if !seen.insert(concrete) {
                     continue;
                 }
-                seen.push(concrete);
+                self.steps.set(self.steps.get() + branch.fields.len() as u64);
                 for field in &branch.fields {
                     let Some(sym) = graph.sym(&field.name) else { continue };
                     if sym == graph.typename {

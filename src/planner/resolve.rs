@@ -101,6 +101,7 @@ impl<'a, 's> Solver<'a, 's> {
     }
 
     pub(super) fn tick(&self, count: u64) -> Result<(), Stop> {
+        let count = count + self.missing.steps.take();
         let left = self.steps_left.get().checked_sub(count).ok_or(Stop::Budget)?;
         self.steps_left.set(left);
         Ok(())
@@ -246,9 +247,10 @@ impl<'a, 's> Solver<'a, 's> {
         for set in self.draft.pos(pos).client.clone() {
             for branch in &set.branches {
                 let objects: Vec<Sym> = branch.types.iter().filter_map(|name| graph.sym(name)).collect();
+                self.tick(objects.len() as u64)?;
                 let objects = common(&types, &objects);
                 for field in &branch.fields {
-                    self.tick(1)?;
+                    self.tick(1 + objects.len() as u64)?;
                     let Some(sym) = self.fetched_field(field) else { continue };
                     let by_selection = wanted.entry((sym, field.arguments.clone().into())).or_default();
                     // Types of which the same is wanted share a need, and with it a position.
@@ -321,7 +323,7 @@ impl<'a, 's> Solver<'a, 's> {
         let graph = self.draft.graph;
         let position = self.draft.pos(pos);
         let visible = graph.type_info(position.declared).map_or(0, |info| info.visible.len());
-        position.client.iter().any(|set| match set.branches.as_slice() {
+        position.client.iter().any(|set| match &*set.branches {
             [] => false,
             [only] => only.types.len() != visible || only.fields.iter().any(|field| field.name == "__typename"),
             _ => true,
@@ -372,7 +374,7 @@ impl<'a, 's> Solver<'a, 's> {
             .collect();
         let mut ranked = Vec::new();
         for (index, ctx) in contexts.iter().enumerate() {
-            self.tick(1)?;
+            self.tick(1 + wanted.len() as u64)?;
             let Static::Node(node) = self.draft.ctx(*ctx).shape else { continue };
             let missing = self.missing.count(graph, node, &client);
             let covered = wanted.iter().filter(|object| graph.concrete(node, **object).is_some()).count();
@@ -450,9 +452,9 @@ impl<'a, 's> Solver<'a, 's> {
         let pos = self.draft.need(need).pos;
         let contexts = self.draft.contexts(pos);
         let base = self.draft.pos(pos).base;
-        self.tick(contexts.len() as u64)?;
         let Need { types, is_composite, .. } = self.draft.need(need);
         let types = types.clone();
+        self.tick((contexts.len() * types.len().max(1)) as u64)?;
         if *is_composite {
             return self.split_free(need, &contexts, done, open);
         }

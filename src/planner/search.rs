@@ -9,12 +9,14 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use apollo_compiler::collections::HashMap;
+
 use super::graph::Graph;
 use super::merge::{self, Group};
 use super::missing::Missing;
 use super::resolve::{Solver, Stop};
 use super::{Plan, PlanError, assemble, cost};
-use crate::operation::{Operation, OperationType};
+use crate::operation::{Operation, OperationType, SelectionSet};
 use crate::supergraph::Supergraph;
 
 /// What a search may take. Steps are counted, not timed, so that an operation is planned alike on every machine; a
@@ -54,13 +56,31 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
         return Err(PlanError::NotServed(operation.kind));
     }
     let mut missing = Missing::default();
-    let steps = Cell::new(budget.steps_max);
+    let writing = projection(&operation.selection, &mut HashMap::default());
+    let steps_max = budget.steps_max.checked_sub(writing).ok_or(PlanError::TooComplex)?;
+    let steps = Cell::new(steps_max);
     let first = attempt(graph, supergraph, operation, &[], &mut missing, &steps);
-    let spent = budget.steps_max - steps.get();
+    let spent = steps_max - steps.get();
     // A hard operation must not take long just because it has few choices.
     steps.set(budget.steps.saturating_sub(spent));
     let mut best = search(graph, supergraph, operation, budget, first, &mut missing, &steps)?;
     assemble::plan(&mut best.draft, operation, &best.groups).map_err(|_| PlanError::TooComplex)
+}
+
+/// Steps that it takes to lay out what is written: a tree, where the operation's sets are shared.
+fn projection<'a>(set: &'a SelectionSet, known: &mut HashMap<&'a SelectionSet, u64>) -> u64 {
+    if let Some(steps) = known.get(set) {
+        return *steps;
+    }
+    let mut steps: u64 = 0;
+    for branch in &set.branches {
+        steps = steps.saturating_add((branch.types.len() * (1 + branch.fields.len())) as u64);
+        for inner in branch.fields.iter().filter_map(|field| field.selection.as_ref()) {
+            steps = steps.saturating_add(projection(inner, known));
+        }
+    }
+    known.insert(set, steps);
+    steps
 }
 
 fn search<'a>(

@@ -52,6 +52,8 @@ impl Solver<'_, '_> {
         }
         let Some((_, need, object, candidates)) = best else { return Ok(()) };
         let chosen = self.choose(candidates.len());
+        let compared = self.draft.need(need).types.len() * self.draft.graph.resolvers(object).len();
+        self.tick(compared as u64)?;
         let types = self.alike(need, object);
         self.perform(pos, need, &types, object, &candidates[chosen])
     }
@@ -94,6 +96,7 @@ impl Solver<'_, '_> {
         let field = self.draft.need(need).field;
         for lift in [false, true] {
             let states = self.states(pos, object, lift)?;
+            self.tick(states.len() as u64)?;
             let mut found: Vec<Candidate> = Vec::new();
             for state in states.iter().filter(|state| !matches!(state.how, How::Ctx(_))) {
                 let Some(edge) = graph.edge(state.node, field).filter(|edge| edge.requires.is_none()) else { continue };

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use super::{Budget, Graph, plan, supergraph};
+use apollo_compiler::collections::HashSet;
+
+use super::{Budget, Graph, PlanError, plan, supergraph};
 use crate::operation::{Document, Limits, normalize};
 
 const HEADER: &str = r#"schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) { query: Query }
@@ -110,5 +112,58 @@ fn nested_interfaces_are_planned_or_refused() {
             start.elapsed()
         );
         assert!(start.elapsed().as_secs() < 20);
+    }
+}
+
+/// `members` types implement one interface; all of them are in all of the subgraphs.
+fn members(members: usize, subgraphs: usize) -> String {
+    let each = |part: &str| -> String { (0..subgraphs).map(|graph| part.replace('#', &graph.to_string())).collect() };
+    let graphs = each("  G# @join__graph(name: \"g#\", url: \"http://g#.test\")\n");
+    let (ty, entity) = (each("@join__type(graph: G#) "), each("@join__type(graph: G#, key: \"id\") "));
+    let implements = each("@join__implements(graph: G#, interface: \"I\") ");
+    let mut sdl = format!("{HEADER}{graphs}}}\ntype Query {ty} {{ i: I }}\n");
+    let _ = writeln!(sdl, "interface I {entity} {{ id: ID! friend: I v: Int }}");
+    for member in 0..members {
+        let own = each(&format!("f#_{member}: Int @join__field(graph: G#) "));
+        let _ = writeln!(sdl, "type T{member} implements I {implements} {entity} {{ id: ID! friend: I v: Int {own} }}");
+    }
+    sdl
+}
+
+/// Each level selects on two branches what is below it: one set in the operation, two of them in what is written.
+#[test]
+fn what_is_written_is_counted() {
+    let supergraph = supergraph(&members(100, 1));
+    let graph = Graph::new(&supergraph);
+    let levels = 11;
+    let query = format!("{{ i {{ {} id {} }} }}", "friend { ...on T0 { v } ".repeat(levels), "}".repeat(levels));
+    let document = Document::parse(&query, &supergraph.api, &Limits::default()).unwrap();
+    let operation = normalize(&document, document.operation(None).unwrap(), &|_| true).unwrap();
+    let mut sets = HashSet::default();
+    let mut pending = vec![&operation.selection];
+    while let Some(set) = pending.pop() {
+        if sets.insert(set.branches.as_ptr()) {
+            let fields = set.branches.iter().flat_map(|branch| &branch.fields);
+            pending.extend(fields.filter_map(|field| field.selection.as_ref()));
+        }
+    }
+    assert_eq!(sets.len(), levels + 2);
+    let with = |steps_max| plan(&graph, &supergraph, &operation, &Budget { steps_max, ..Budget::default() });
+    assert_eq!(with(100_000).err(), Some(PlanError::TooComplex));
+    let planned = with(Budget::default().steps_max).unwrap();
+    assert_eq!(planned.fetches.len(), 1, "{planned}");
+}
+
+/// The work at a level of an interface is counted for each of its members.
+#[test]
+fn members_are_counted() {
+    for (count, expected) in [(10, None), (200, Some(PlanError::TooComplex))] {
+        let supergraph = supergraph(&members(count, 1));
+        let graph = Graph::new(&supergraph);
+        let query = format!("{{ i {{ {} id {} }} }}", "friend { v ".repeat(20), "}".repeat(20));
+        let document = Document::parse(&query, &supergraph.api, &Limits::default()).unwrap();
+        let operation = normalize(&document, document.operation(None).unwrap(), &|_| true).unwrap();
+        let budget = Budget { steps_max: 20_000, ..Budget::default() };
+        assert_eq!(plan(&graph, &supergraph, &operation, &budget).err(), expected, "{count} members");
     }
 }
