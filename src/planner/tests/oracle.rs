@@ -498,8 +498,9 @@ impl Walk<'_, '_> {
 
     fn slot(&self, position: PositionId, instance: &Instance, record: RecordId, slot: SlotId) -> Option<Value> {
         let shape = super::shape_of(self.plan, position.0, record.0 as usize);
-        let field = self.plan.shapes[shape.0 as usize].fields.iter().find(|field| field.slot == slot)?;
-        instance.records.get(record.0 as usize)?.as_ref()?.get(field.key.as_str()).cloned()
+        let mut fields = self.plan.shapes[shape.0 as usize].fields.iter().filter(|field| field.slot == slot);
+        let answer = instance.records.get(record.0 as usize)?.as_ref()?;
+        fields.find_map(|field| answer.get(field.key.as_str())).cloned()
     }
 
     fn instances(&self, id: PositionId) -> Vec<Instance> {
