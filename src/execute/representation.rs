@@ -182,9 +182,10 @@ fn write_missing(
     match missing {
         Slot::Failed(failure) => {
             // A required field that its service answered as null, with an error, is null to the service that requires it; what was never
-            // answered is not.
-            let answered = found.at != super::positions::NOWHERE;
-            if field.is_key || !answered || view.arena.failures.get(failure).code != Code::Downstream {
+            // answered is not, nor what is null because the service made its object null.
+            let reason = view.arena.failures.get(failure);
+            let answered = found.at != super::positions::NOWHERE && reason.place.is_none();
+            if field.is_key || !answered || reason.code != Code::Downstream {
                 return Err(NotSent::Failed(failure));
             }
         }
