@@ -75,6 +75,10 @@ pub(crate) struct Failure {
     pub(crate) downstream: Option<Bytes>,
     /// For a service's own error below something that the service made null: the field that failed.
     pub(crate) place: Option<Place>,
+    /// For a service's own error: the object that it is about was answered, so that a null in it is an answer.
+    pub(crate) object_was_answered: bool,
+    /// It is told for its own sake elsewhere: here it says why something that required its field is missing.
+    pub(crate) is_consequence: bool,
 }
 
 /// Where a failure is told, whatever is null above it.
@@ -114,7 +118,15 @@ impl Failures {
     pub(crate) fn add(&mut self, load: LoadId, code: Code, message: &str) -> FailureId {
         let mut text = Vec::with_capacity(64);
         json::write_string(&format!("{}: {message}", self.get_load(load).service), &mut text);
-        self.push(Failure { load, code, message: text.into(), downstream: None, place: None })
+        self.push(Failure {
+            load,
+            code,
+            message: text.into(),
+            downstream: None,
+            place: None,
+            object_was_answered: false,
+            is_consequence: false,
+        })
     }
 
     /// Adds a failure that the loaders report.
@@ -133,6 +145,8 @@ impl Failures {
                     message: text.into(),
                     downstream: None,
                     place: None,
+                    object_was_answered: false,
+                    is_consequence: false,
                 });
             }
         };
@@ -144,6 +158,24 @@ impl Failures {
         let id = FailureId(self.all.len() as u32);
         self.all.push(failure);
         id
+    }
+
+    /// The same failure for what required its field: told where that is, not where the service said.
+    pub(crate) fn of_requirement(&mut self, id: FailureId) -> FailureId {
+        let Failure { load, code, ref message, ref downstream, ref place, .. } = self.all[id.0 as usize];
+        if place.is_none() {
+            return id;
+        }
+        let (message, downstream) = (message.clone(), downstream.clone());
+        self.push(Failure {
+            load,
+            code,
+            message,
+            downstream,
+            place: None,
+            object_was_answered: false,
+            is_consequence: true,
+        })
     }
 
     pub(crate) fn get(&self, id: FailureId) -> &Failure {

@@ -173,7 +173,7 @@ impl State<'_> {
                 .filter(|_| !(reached && whole))
                 .and_then(|path| places::find(&prepared.plan, &prepared.layout, of, &path));
             let has_place = place.is_some();
-            let failure = self.service_failure(load, error, place);
+            let failure = self.service_failure(load, error, place, whole);
             first = first.or(Some(failure));
             reason = reason.or(has_place.then_some(failure));
             if let Some(slot) = slot {
@@ -190,9 +190,23 @@ impl State<'_> {
         if whole || data == Slot::Null { Slot::Object(base) } else { data }
     }
 
-    fn service_failure(&mut self, load: LoadId, error: ServiceError, place: Option<Place>) -> FailureId {
+    fn service_failure(
+        &mut self,
+        load: LoadId,
+        error: ServiceError,
+        place: Option<Place>,
+        object_was_answered: bool,
+    ) -> FailureId {
         let ServiceError { message, extensions, .. } = error;
-        self.arena.failures.push(Failure { load, code: Code::Downstream, message, downstream: extensions, place })
+        self.arena.failures.push(Failure {
+            load,
+            code: Code::Downstream,
+            message,
+            downstream: extensions,
+            place,
+            object_was_answered,
+            is_consequence: false,
+        })
     }
 
     /// The slot that a path below a record names, and whether the answer goes as far as the path: one that goes on below
@@ -274,7 +288,7 @@ impl State<'_> {
     ) -> Slot {
         let Some((of, reading)) = of.and_then(|of| Some((of, of.readings.get(input)?))) else { return Slot::Null };
         if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
-            return Slot::Failed(self.service_failure(load, error, None));
+            return Slot::Failed(self.service_failure(load, error, None, false));
         }
         let read = match entry.data.split_first() {
             Some((&connect::MAPPED, _)) => {
@@ -361,7 +375,7 @@ impl State<'_> {
         if value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
             // They are told, but not known to be about this entity.
             for (error, _) in errors {
-                self.service_failure(load, error, None);
+                self.service_failure(load, error, None, false);
             }
             return value;
         }

@@ -184,7 +184,7 @@ fn write_missing(
             // A required field that its service answered as null, with an error, is null to the service that requires it; what was never
             // answered is not, nor what is null because the service made its object null.
             let reason = view.arena.failures.get(failure);
-            let answered = found.at != super::positions::NOWHERE && reason.place.is_none();
+            let answered = found.at != super::positions::NOWHERE && reason.object_was_answered;
             if field.is_key || !answered || reason.code != Code::Downstream {
                 return Err(NotSent::Failed(failure));
             }

@@ -382,6 +382,10 @@ impl<'r> State<'r> {
                 }
             }
             for (slot, value) in decided {
+                let value = match value {
+                    Slot::Failed(failure) => Slot::Failed(self.arena.failures.of_requirement(failure)),
+                    value => value,
+                };
                 self.arena.set(slot, value);
             }
         }

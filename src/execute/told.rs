@@ -106,7 +106,8 @@ impl Told {
         let failures = &view.arena.failures;
         for (id, failure) in failures.iter() {
             // A service's own error is always told, once at least. A failed load of which nothing was asked is not.
-            if failure.code == Code::Downstream && !self.seen.get(id.0 as usize).is_some_and(|seen| *seen) {
+            let owed = failure.code == Code::Downstream && !failure.is_consequence;
+            if owed && !self.seen.get(id.0 as usize).is_some_and(|seen| *seen) {
                 let path = match &failure.place {
                     Some(place) if place.position == view.plan.projection.position => steps(&place.path).collect(),
                     _ => path_of(view, failures.get_load(failure.load).position),
