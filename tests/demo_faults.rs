@@ -211,10 +211,8 @@ async fn fail(fault: Fault) -> Vec<String> {
                 wrong.push(format!("nothing is left: {}", told()));
             }
             let is_needed = page.values.iter().any(|(_, needed)| needed.contains(&broken));
-            // Ids of another type name other objects: those that were asked for may just be missing, which is no error.
-            let may_be_silent = fault.rubbish == Some(Rubbish::Types);
             let is_told = answer["errors"].is_array();
-            if is_told && !is_needed || is_needed && !is_told && !may_be_silent {
+            if is_told && !is_needed || is_needed && !is_told {
                 wrong.push(format!("errors: {}", told()));
             }
             for (place, needed) in page.values {
