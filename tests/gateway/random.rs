@@ -65,6 +65,7 @@ async fn check(seed: u64) -> Result<(), String> {
             headers: HeaderMap::new(),
             deadline: Instant::now() + Duration::from_secs(20),
             mutations_allowed: false,
+            grants: weft::supergraph::Grants::default(),
         };
         let response = gateway.execute(request(), &context).await;
         let got: Value = serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;

@@ -86,7 +86,7 @@ pub(crate) fn check(plan: &Plan, supergraph: &Supergraph) {
 fn check_projection(plan: &Plan, object: &ObjectProjection) {
     for field in object.branches.iter().flat_map(|branch| &branch.fields) {
         match &field.value {
-            ProjectionValue::Typename | ProjectionValue::Introspection => {}
+            ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => {}
             ProjectionValue::Leaf { from, .. } => {
                 assert!(!from.is_empty(), "{}.{} comes from nowhere:\n{plan}", field.type_name, field.field_name);
                 from.iter().for_each(|slot| check_slot(plan, object.position.0, *slot));
