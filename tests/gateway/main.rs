@@ -10,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
 mod data;
 mod random;
 mod services;
