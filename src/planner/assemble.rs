@@ -10,6 +10,7 @@ use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind, NeedId, Origin, Pos
 use super::emit::{self, TooLong, fixed_typename};
 use super::graph::{ResolverMode, Sym};
 use super::merge::Group;
+use super::parts::{self, Part};
 use super::plan::{
     AskedFor, Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
     PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
@@ -72,14 +73,15 @@ fn add_keys_to_match(draft: &mut Draft<'_>, id: JobId) {
 
 /// Fields of the query root that travel with something else get keys that tell whose they are.
 fn keep_roots_apart(draft: &mut Draft<'_>, group: &Group) {
-    if group.jobs.len() < 2 {
+    let parts = parts::of_call(draft, &group.jobs);
+    if parts.len() < 2 {
         return;
     }
-    for (input, job) in group.jobs.iter().enumerate() {
-        if !draft.job(*job).is_root_jump() {
+    for (input, Part { job, .. }) in parts.into_iter().enumerate() {
+        if !draft.job(job).is_root_jump() {
             continue;
         }
-        let Some(sel) = draft.ctx(draft.job(*job).ctx).sel else { continue };
+        let Some(sel) = draft.ctx(draft.job(job).ctx).sel else { continue };
         for entry in &mut draft.sels[sel.index()].entries {
             let key = Name::new(&format!("_e{input}_{}", entry.key));
             entry.key = key.expect("a name with letters before it is a name");
@@ -257,17 +259,18 @@ impl<'a> Assembler<'_, 'a> {
         let draft = self.draft;
         let first = draft.job(group.jobs[0]);
         let sel = |job: JobId| draft.ctx(draft.job(job).ctx).sel.unwrap_or(SelId(0));
-        let connected_inputs =
-            || group.jobs.iter().map(|job| self.input(*job, ShapeId(sel(*job).0), String::new())).collect();
+        let parts = parts::of_call(draft, &group.jobs);
+        let shape = |part: &Part| ShapeId(sel(part.job).0);
+        let connected_inputs = || parts.iter().map(|part| self.input(part, shape(part), String::new())).collect();
         let call = match &first.kind {
             JobKind::Root => {
-                let (operation, _) = emit::operation(draft, self.operation, &group.jobs)?;
+                let (operation, _) = emit::operation(draft, self.operation, &parts)?;
                 Call::Root { operation, shape: ShapeId(sel(group.jobs[0]).0) }
             }
             JobKind::Entities { .. } => {
-                let (operation, variables) = emit::operation(draft, self.operation, &group.jobs)?;
-                let inputs = group.jobs.iter().zip(variables);
-                let inputs = inputs.map(|(job, variable)| self.input(*job, ShapeId(sel(*job).0), variable));
+                let (operation, variables) = emit::operation(draft, self.operation, &parts)?;
+                let inputs = parts.iter().zip(variables);
+                let inputs = inputs.map(|(part, variable)| self.input(part, shape(part), variable));
                 Call::Entities { operation, inputs: inputs.collect() }
             }
             JobKind::ConnectRoot { connector, need } => Call::ConnectRoot {
@@ -362,13 +365,14 @@ impl<'a> Assembler<'_, 'a> {
         arguments
     }
 
-    fn input(&self, id: JobId, shape: ShapeId, variable: String) -> EntityInput {
+    fn input(&self, part: &Part, shape: ShapeId, variable: String) -> EntityInput {
         let draft = self.draft;
-        let job = draft.job(id);
+        let (id, job) = (part.job, draft.job(part.job));
+        let asked_types = part.types.as_ref().unwrap_or(&job.types);
         let position = draft.pos(job.pos);
         let record = position.base.and_then(|base| self.records.get(&base).copied()).unwrap_or(RecordId(0));
         let link = (record, self.links.get(&id).copied().unwrap_or(SlotId(0)));
-        let is_all = position.types.iter().all(|object| job.types.contains(object));
+        let is_all = position.types.iter().all(|object| asked_types.contains(object));
         // Where the concrete type decides the representation, an object of a type that nobody expects is not sent.
         let is_by_type =
             matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete | ResolverMode::Root, .. });
@@ -377,7 +381,7 @@ impl<'a> Assembler<'_, 'a> {
         let types = if position.is_object || is_untyped || (is_all && !is_by_type) {
             Vec::new()
         } else {
-            job.types.iter().map(|object| draft.graph.name(*object).clone()).collect()
+            asked_types.iter().map(|object| draft.graph.name(*object).clone()).collect()
         };
         let (typename, key) = match &job.kind {
             JobKind::Entities { mode: ResolverMode::Root, .. } => (RepresentationTypename::None, None),
@@ -394,7 +398,7 @@ impl<'a> Assembler<'_, 'a> {
             JobKind::ConnectLookup { key, .. } => (RepresentationTypename::None, Some(&**key)),
             _ => (RepresentationTypename::None, None),
         };
-        let branches = self.branches(job.pos, &job.types, |object| {
+        let branches = self.branches(job.pos, asked_types, |object| {
             let mut wanted = Vec::new();
             if let Some(key) = key {
                 self.wanted(object, key, true, &mut wanted);
