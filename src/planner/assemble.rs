@@ -11,9 +11,10 @@ use super::emit::{self, TooLong, fixed_typename};
 use super::graph::{ResolverMode, Sym};
 use super::merge::Group;
 use super::plan::{
-    Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position, PositionId,
-    ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation, RepresentationBranch,
-    RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId, TypenameSource,
+    AskedFor, Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
+    PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
+    RepresentationBranch, RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId,
+    TypenameSource,
 };
 use super::{policy, stale};
 use crate::connect::TemplatePart;
@@ -39,6 +40,7 @@ pub(super) fn plan<'a>(draft: &mut Draft<'a>, operation: &'a Operation, groups: 
     for job in groups.iter().flat_map(|group| &group.jobs) {
         add_keys_to_match(draft, *job);
     }
+    groups.iter().for_each(|group| keep_roots_apart(draft, group));
     let (records, links, projections) = Default::default();
     let mut assembler = Assembler { draft, operation, records, links, projections };
     let fetch_of = groups
@@ -68,6 +70,23 @@ fn add_keys_to_match(draft: &mut Draft<'_>, id: JobId) {
     if let Some(sel) = draft.ctx(ctx).sel {
         let types = job.types.clone();
         add_key_entries(draft, sel, subgraph, &types, &key);
+    }
+}
+
+/// Fields of the query root that travel with something else get keys that tell whose they are.
+fn keep_roots_apart(draft: &mut Draft<'_>, group: &Group) {
+    if group.jobs.len() < 2 {
+        return;
+    }
+    for (input, job) in group.jobs.iter().enumerate() {
+        if !draft.job(*job).is_root_jump() {
+            continue;
+        }
+        let Some(sel) = draft.ctx(draft.job(*job).ctx).sel else { continue };
+        for entry in &mut draft.sels[sel.index()].entries {
+            let key = Name::new(&format!("_e{input}_{}", entry.key));
+            entry.key = key.expect("a name with letters before it is a name");
+        }
     }
 }
 
@@ -289,8 +308,8 @@ impl<'a> Assembler<'_, 'a> {
             stale_ms = stale::of_jobs(draft, &group.jobs);
             let each = group.jobs.iter().map(|job| {
                 let job = draft.job(*job);
-                let entity = matches!(job.kind, JobKind::Entities { .. } | JobKind::ConnectLookup { .. });
-                policy::reuse(draft, draft.ctx(job.ctx).sel.unwrap_or(SelId(0)), entity.then_some(&job.types[..]))
+                let sel = draft.ctx(job.ctx).sel.unwrap_or(SelId(0));
+                policy::reuse(draft, sel, job.is_of_entities().then_some(&job.types[..]))
             });
             // One that must not be reused keeps the others from it.
             cache = each.reduce(policy::both).flatten();
@@ -354,7 +373,8 @@ impl<'a> Assembler<'_, 'a> {
         let link = (record, self.links.get(&id).copied().unwrap_or(SlotId(0)));
         let is_all = position.types.iter().all(|object| job.types.contains(object));
         // Where the concrete type decides the representation, an object of a type that nobody expects is not sent.
-        let is_by_type = matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete, .. });
+        let is_by_type =
+            matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete | ResolverMode::Root, .. });
         let is_untyped = matches!(job.kind, JobKind::Entities { mode: ResolverMode::Interface(_), .. })
             || draft.needs_of(job.pos, draft.graph.typename, &[]).is_empty();
         let types = if position.is_object || is_untyped || (is_all && !is_by_type) {
@@ -363,6 +383,7 @@ impl<'a> Assembler<'_, 'a> {
             job.types.iter().map(|object| draft.graph.name(*object).clone()).collect()
         };
         let (typename, key) = match &job.kind {
+            JobKind::Entities { mode: ResolverMode::Root, .. } => (RepresentationTypename::None, None),
             JobKind::Entities { key, mode } => {
                 let typename = match fixed_typename(*mode) {
                     Some(interface) => RepresentationTypename::Fixed(draft.graph.name(interface).clone()),
@@ -389,7 +410,9 @@ impl<'a> Assembler<'_, 'a> {
             wanted
         });
         let position = PositionId(job.pos.0);
-        EntityInput { position, types, link, representation: Representation { typename, branches }, shape, variable }
+        let representation = Representation { typename, branches };
+        let asked = if job.is_root_jump() { AskedFor::Root } else { AskedFor::Entities };
+        EntityInput { position, types, link, asked, representation, shape, variable }
     }
 
     /// What a field set reads of an object of one type.

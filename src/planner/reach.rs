@@ -177,8 +177,11 @@ impl Solver<'_, '_> {
             }
             _ => {}
         }
-        let is_object = self.draft.pos(pos).is_object;
-        self.close(object, is_object, &mut states, hash(("pos", pos)), &mut Vec::new())?;
+        // At the root of the operation nothing is entered: every root is asked for itself.
+        if self.draft.pos(pos).parent.is_some() {
+            let is_object = self.draft.pos(pos).is_object;
+            self.close(object, is_object, &mut states, hash(("pos", pos)), &mut Vec::new())?;
+        }
         let states: Rc<[State]> = states.into();
         self.fronts.insert((pos, object, lift), (self.version, Rc::clone(&states)));
         Ok(states)
@@ -243,7 +246,7 @@ impl Solver<'_, '_> {
         let Some(first) = self.cheapest(states.iter().map(|state| &state.label)) else { return Ok(None) };
         let mut label = Label::at(first.step);
         match resolver.mode {
-            ResolverMode::Concrete if !is_object => {
+            ResolverMode::Concrete | ResolverMode::Root if !is_object => {
                 let trusted = states.iter().filter(|state| state.trusted).map(|state| &state.label);
                 let Some(typename) = self.cheapest(trusted) else { return Ok(None) };
                 label = label.and(typename);
