@@ -87,7 +87,7 @@ pub(crate) const CATALOGUE: &[Entry] = &[
     federation("tag", Known::Tag, 0, true),
     federation("extends", Known::Extends, 0, true),
     federation("interfaceObject", Known::InterfaceObject, 3, false),
-    federation("composeDirective", Known::Refused, 1, false),
+    federation("composeDirective", Known::ComposeDirective, 1, false),
     federation("authenticated", Known::Authenticated, 5, false),
     federation("requiresScopes", Known::RequiresScopes, 5, false),
     federation("policy", Known::Policy, 6, false),

@@ -64,11 +64,6 @@ impl Feature {
         };
         imported.or_else(prefixed)
     }
-
-    /// Its address with the version.
-    pub(crate) fn url(&self) -> String {
-        format!("{}/v{}.{}", self.identity, self.version.0, self.version.1)
-    }
 }
 
 impl Names {

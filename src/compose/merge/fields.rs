@@ -5,6 +5,7 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::{Component, FieldDefinition, Type};
 use apollo_compiler::{Name, Node};
 
+use super::arguments::Holder;
 use super::marks::{Element, inaccessible};
 use super::objects::fields_by_name;
 use super::overrides::Role;
@@ -73,7 +74,13 @@ impl<'a> Merger<'a> {
         }
         self.check_sharing(name, field, sources, roles);
         let ty = self.merge_output_type(&coordinate, &bases)?;
-        let arguments = self.merge_arguments(&coordinate, &bases)?;
+        let holder = |s: &FieldSource<'a>| Holder {
+            subgraph: s.subgraph,
+            arguments: &s.definition.arguments,
+            at: self.subgraphs[s.subgraph].at_name(&s.definition.name),
+        };
+        let holders: Vec<Holder<'a>> = bases.iter().map(holder).collect();
+        let arguments = self.merge_arguments(&coordinate, &holders)?;
         self.check_externals(&coordinate, sources, &ty, &arguments);
 
         let element = |s: &FieldSource<'a>, overridden| Element {

@@ -4,6 +4,7 @@
 //! is changed here.
 
 mod access;
+pub(crate) mod compose_directives;
 mod connectors;
 mod external;
 mod fallback_values;
@@ -55,6 +56,7 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     connectors::check,
     policies::check,
     access::check,
+    compose_directives::check,
     subscriptions::check,
 ];
 
