@@ -63,7 +63,8 @@ fn supergraph(case: &Case) -> Result<Supergraph, String> {
             let fragments = case.fragments.iter().map(|(name, text)| compose::Fragment {
                 name: name.clone(),
                 source: source(format!("{name}.graphql"), text),
-                url: Some(format!("http://{name}.test/")),
+                // An HTTP/JSON fragment says it itself.
+                url: (!fragment::is_http(text)).then(|| format!("http://{name}.test/")),
             });
             compose(&fragments.collect::<Vec<_>>())
         }

@@ -10,9 +10,15 @@ use crate::oracle::case::Case;
 /// How often a smaller case is tried.
 const ATTEMPTS: usize = 1_500;
 
+/// What the generator made is no fragment: a mistake of its own.
+const INVALID: &str = "it panicked: fragment";
+
 /// The smallest case found that fails as this one does.
 pub(super) fn shrink(case: Case, wrong: &[String]) -> Case {
     let wanted = kind(wrong);
+    if wanted.contains(INVALID) {
+        return case;
+    }
     let mut attempts = 0;
     let mut fails = |case: &Case| {
         attempts += 1;
@@ -88,6 +94,9 @@ pub(super) fn kind(wrong: &[String]) -> String {
         return String::new();
     };
     let kind = KINDS.iter().find(|kind| first.contains(**kind)).copied();
+    if first.starts_with(INVALID) {
+        return first.lines().next().unwrap_or(INVALID).to_owned();
+    }
     let mut kind = kind.unwrap_or_else(|| first.split([':', '`']).nth(1).unwrap_or(first)).to_owned();
     if matches!(kind.as_str(), "does not compose" | "it panicked" | "is not valid") {
         // The code, or the message without the names in it.
