@@ -34,16 +34,32 @@ impl Solver<'_, '_> {
                     How::Root(root) => self.root_job(parent, object_above, root, self.draft.need(need).field, 0),
                     _ => self.realize(parent, &types_above, object_above, above)?,
                 };
-                self.draft.contexts(pos);
-                self.version += 1;
-                self.draft
-                    .pos(pos)
-                    .derived
-                    .get(&ctx)
-                    .copied()
-                    .ok_or_else(|| self.dead_end(object_above, self.draft.need(need).field))
+                self.nested(pos, ctx)
+            }
+            How::LiftConnected(index) => {
+                let Some((parent, need)) = self.draft.pos(pos).parent else {
+                    return Err(self.dead_end(object, self.draft.graph.typename));
+                };
+                let types_above = self.draft.need(need).types.clone();
+                let Some(object_above) = types_above.first().copied() else {
+                    return Err(self.dead_end(object, self.draft.graph.typename));
+                };
+                let ctx = match self.draft.pos(parent).parent {
+                    None => self.connect_root(parent, object_above, need, *index, 0),
+                    Some(_) => self.connect(parent, need, &types_above, object_above, *index)?,
+                };
+                self.nested(pos, ctx)
             }
         }
+    }
+
+    /// What a context above gives at a position.
+    fn nested(&mut self, pos: PosId, above: CtxId) -> Result<CtxId, Stop> {
+        self.draft.contexts(pos);
+        self.version += 1;
+        let position = self.draft.pos(pos);
+        let dead_end = || self.dead_end(position.declared, self.draft.graph.typename);
+        position.derived.get(&above).copied().ok_or_else(dead_end)
     }
 
     /// Enters a subgraph by a resolver of `object`, for those of `types` that have the same one.
@@ -216,7 +232,7 @@ impl Solver<'_, '_> {
         types: &[Sym],
         object: Sym,
         index: usize,
-    ) -> Result<(), Stop> {
+    ) -> Result<CtxId, Stop> {
         let graph = self.draft.graph;
         let field = self.draft.need(need).field;
         let connected = graph.connected(object, field)[index].clone();
@@ -252,7 +268,7 @@ impl Solver<'_, '_> {
         let ctx = self.add_job(pos, subgraph, kind, objects, shape, Origin::Jump, step, call, timeout, ordinal);
         let job = self.draft.ctx(ctx).job;
         self.draft.jobs[job.index()].requires = requires;
-        Ok(())
+        Ok(ctx)
     }
 
     /// Sees to it that a field set can be read of objects of some types at a position.

@@ -5,6 +5,7 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::{Component, FieldDefinition, Type};
 use apollo_compiler::{Name, Node};
 
+use super::arguments::Holder;
 use super::marks::{Element, inaccessible};
 use super::objects::fields_by_name;
 use super::overrides::Role;
@@ -40,9 +41,12 @@ impl<'a> Merger<'a> {
                 })
                 .collect();
             let roles = self.override_roles(name, &field, &all);
-            let (kept, roles): (Vec<_>, Vec<_>) =
-                all.into_iter().zip(roles).filter(|(_, role)| *role != Role::Overridden).unzip();
-            if let Some(definition) = self.merge_field(name, &field, &kept, &roles, sources) {
+            let (overridden, kept): (Vec<_>, Vec<_>) =
+                all.into_iter().zip(roles).partition(|(_, role)| *role == Role::Overridden);
+            let (kept, roles): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+            let overridden: Vec<_> = overridden.into_iter().map(|(source, _)| source).collect();
+            let merged_field = self.merge_field(name, &field, &kept, &roles, &overridden, sources);
+            if let Some(definition) = merged_field {
                 merged.insert(field, definition);
             }
         }
@@ -55,6 +59,7 @@ impl<'a> Merger<'a> {
         field: &Name,
         sources: &[FieldSource<'a>],
         roles: &[Role],
+        overridden: &[FieldSource<'a>],
         of_type: &TypeSources<'a>,
     ) -> Option<Component<FieldDefinition>> {
         let coordinate = format!("{name}.{field}");
@@ -69,16 +74,25 @@ impl<'a> Merger<'a> {
         }
         self.check_sharing(name, field, sources, roles);
         let ty = self.merge_output_type(&coordinate, &bases)?;
-        let arguments = self.merge_arguments(&coordinate, &bases)?;
+        let holder = |s: &FieldSource<'a>| Holder {
+            subgraph: s.subgraph,
+            arguments: &s.definition.arguments,
+            at: self.subgraphs[s.subgraph].at_name(&s.definition.name),
+        };
+        let holders: Vec<Holder<'a>> = bases.iter().map(holder).collect();
+        let arguments = self.merge_arguments(&coordinate, &holders)?;
         self.check_externals(&coordinate, sources, &ty, &arguments);
 
+        let element = |s: &FieldSource<'a>, overridden| Element {
+            subgraph: s.subgraph,
+            description: s.definition.description.as_ref(),
+            directives: &s.definition.directives,
+            overridden,
+        };
         let elements: Vec<_> = sources
             .iter()
-            .map(|s| Element {
-                subgraph: s.subgraph,
-                description: s.definition.description.as_ref(),
-                directives: &s.definition.directives,
-            })
+            .map(|source| element(source, false))
+            .chain(overridden.iter().map(|source| element(source, true)))
             .collect();
         let description = self.description(&format!("`{coordinate}`"), &elements);
         let mut directives = DirectiveList::new();
@@ -88,7 +102,7 @@ impl<'a> Merger<'a> {
         for source in sources {
             self.carried_by_field(name, source).into_iter().for_each(|d| directives.push(d));
         }
-        let marks = self.marks(&elements);
+        let marks = self.marks(&format!("`{coordinate}`"), &elements);
         let hidden = marks.iter().any(|d| d.name == "inaccessible");
         marks.into_iter().for_each(|d| directives.push(d));
         let internal = |s: &FieldSource<'_>| self.subgraphs[s.subgraph].has(&s.definition.directives, Known::Internal);
