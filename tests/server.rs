@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -354,10 +355,12 @@ async fn operators_see_numbers_and_the_control_graph() {
 async fn a_port_that_is_taken_is_told_in_a_sentence() {
     let gateway = Gateway::start(settings()).await;
     let taken = Settings { listen: gateway.address, ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --listen"), "{told}");
     let taken = Settings { admin_listen: Some(gateway.admin), ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --admin-listen"), "{told}");
 }
 

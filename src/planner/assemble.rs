@@ -559,14 +559,14 @@ impl<'a> Assembler<'_, 'a> {
 
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.
     fn needs_for(&self, pos: PosId, field: &Field, object: Sym) -> Vec<NeedId> {
-        let Some(sym) = self.draft.graph.sym(&field.name) else { return Vec::new() };
+        let Some(sym) = self.draft.graph.sym(&field.name).filter(|_| !field.is_denied) else { return Vec::new() };
         let mut needs = self.draft.all_needs_of(pos, sym, &field.arguments);
         if pos == PosId(0) && self.operation.kind == OperationType::Mutation {
             // Equal root fields of a mutation are needs of their own, in the client's order.
             let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
             let before = fields
                 .take_while(|other| !std::ptr::eq(*other, field))
-                .filter(|other| other.name == field.name && other.arguments == field.arguments);
+                .filter(|other| other.name == field.name && other.arguments == field.arguments && !other.is_denied);
             return needs.nth(before.count()).into_iter().collect();
         }
         let answers = |id: &NeedId| {
@@ -583,6 +583,7 @@ impl<'a> Assembler<'_, 'a> {
         let type_name = types.first().map_or_else(|| field.name.clone(), |object| draft.graph.name(*object).clone());
         let mut fallback = None;
         let value = match field.name.as_str() {
+            _ if field.is_denied => ProjectionValue::Denied,
             "__typename" => ProjectionValue::Typename,
             "__schema" | "__type" if pos == PosId(0) => ProjectionValue::Introspection,
             _ => {

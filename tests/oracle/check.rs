@@ -110,7 +110,12 @@ fn check_query(
     *subgraphs.run.lock().unwrap() = Arc::clone(&run);
     let request = || Request { query: query.text.clone(), operation_name: None, variables: query.variables.clone() };
     let deadline = Instant::now() + Duration::from_secs(20);
-    let context = Context { headers: HeaderMap::new(), deadline, mutations_allowed: true };
+    let context = Context {
+        headers: HeaderMap::new(),
+        deadline,
+        mutations_allowed: true,
+        grants: weft::supergraph::Grants::default(),
+    };
     let response = runtime().block_on(gateway.execute(request(), &context));
     let body: Value = serde_json::from_slice(&response.body).expect("a response is JSON");
 
