@@ -62,6 +62,11 @@ impl Selections {
         }
     }
 
+    /// One of the items by itself.
+    pub(crate) fn only(&self, item: &Selection) -> Self {
+        Self { items: vec![item.clone()], shift: self.shift }
+    }
+
     /// As it stands in the supergraph: one line, without outer braces.
     pub(crate) fn canonical(&self) -> String {
         let mut text = String::new();

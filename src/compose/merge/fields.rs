@@ -6,6 +6,7 @@ use apollo_compiler::schema::{Component, FieldDefinition, Type};
 use apollo_compiler::{Name, Node};
 
 use super::arguments::Holder;
+use super::costs::keep_slicing_arguments;
 use super::marks::{Element, inaccessible};
 use super::objects::fields_by_name;
 use super::overrides::Role;
@@ -109,7 +110,8 @@ impl<'a> Merger<'a> {
         if !hidden && sources.iter().all(internal) {
             directives.push(inaccessible());
         }
-        let definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
+        let mut definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
+        keep_slicing_arguments(&mut definition);
         Some(component(bases[0].definition.same_location(definition)))
     }
 
@@ -265,6 +267,9 @@ impl<'a> Merger<'a> {
             }
             if source.external {
                 arguments.push(("external", Node::new(Value::Boolean(true))));
+            }
+            if let Some(filled) = self.context_arguments(source) {
+                arguments.push(("contextArguments", filled));
             }
             match role {
                 Role::Overriding(from) => arguments.push(("override", string(from.as_str()))),

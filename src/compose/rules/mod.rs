@@ -6,6 +6,8 @@
 mod access;
 pub(crate) mod compose_directives;
 mod connectors;
+mod contexts;
+mod costs;
 mod external;
 mod fallback_values;
 mod field_sets;
@@ -57,6 +59,8 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     policies::check,
     access::check,
     compose_directives::check,
+    costs::check,
+    contexts::check,
     subscriptions::check,
 ];
 

@@ -75,6 +75,16 @@ pub fn supergraph(source: &Arc<Source>) -> (Option<Supergraph>, Vec<Diagnostic>)
 /// the fragments, and `sources` knows these, so that diagnostics point into the fragments.
 /// `None` exactly when a diagnostic is an error.
 pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let (supergraph, diagnostics) = model(document, sources);
+    let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
+    (supergraph.filter(|_| sound), diagnostics)
+}
+
+/// The code of what is right, and cannot be run by this gateway.
+pub(crate) const UNSUPPORTED: &str = "UNSUPPORTED";
+
+/// Reads a document as far as it can be understood, even where a diagnostic is an error.
+pub(crate) fn model(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
     let flat = flatten::flatten(document);
     let document = flat.as_ref().unwrap_or(document);
     let (names, refused) = Names::read(document);
@@ -98,8 +108,7 @@ pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph
         let place = d.labels.first().map(|label| (label.span.source.name.clone(), label.span.start));
         (d.severity == Severity::Hint, place)
     });
-    let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
-    (supergraph.filter(|_| sound), diagnostics)
+    (supergraph, diagnostics)
 }
 
 /// A document that is being read.
