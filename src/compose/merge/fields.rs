@@ -7,6 +7,7 @@ use apollo_compiler::{Name, Node};
 
 use super::arguments::Holder;
 use super::costs::keep_slicing_arguments;
+use super::inputs::same_value;
 use super::marks::{Element, inaccessible};
 use super::objects::fields_by_name;
 use super::overrides::Role;
@@ -231,6 +232,19 @@ impl<'a> Merger<'a> {
                     self.out.push(
                         error.at(subgraph.at_name(&own.name), "").help("Repeat the argument as its owner has it."),
                     );
+                }
+                let differ = own.default_value.as_ref().zip(argument.default_value.as_ref());
+                if let Some((default, of_owner)) = differ.filter(|(a, b)| !same_value(a, b)) {
+                    let message = format!(
+                        "`{coordinate}({}:)` has the default `{}` in `{}`, where it is `@external`, and `{}` where it is resolved.",
+                        argument.name,
+                        default.serialize().no_indent(),
+                        subgraph.name,
+                        of_owner.serialize().no_indent()
+                    );
+                    let error = Diagnostic::error("EXTERNAL_ARGUMENT_DEFAULT_MISMATCH", message);
+                    let help = "Repeat the default as its owner has it, or leave it out.";
+                    self.out.push(error.at(subgraph.at_name(&own.name), "").help(help));
                 }
             }
         }
