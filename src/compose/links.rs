@@ -31,6 +31,8 @@ pub(crate) enum Dialect {
 #[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) dialect: Dialect,
+    /// The minor version of Federation 2 that is linked.
+    pub(crate) federation: Option<u32>,
     /// Directives by the names that the fragment has for them.
     known: HashMap<Name, (Known, &'static str)>,
     /// Types that were imported from a specification.
@@ -97,7 +99,7 @@ impl Names {
 /// Resolves the links of a fragment.
 pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagnostic>) -> Names {
     let (names, types, prefixes, features) = Default::default();
-    let mut links = Links { names, types, prefixes, features, fed2: false, places, out };
+    let mut links = Links { names, types, prefixes, features, fed2: false, federation: None, places, out };
     let applied = schema_directives(document);
     let link = link_name(&applied);
     links.names.insert(link.clone(), (Known::Link, "link"));
@@ -110,8 +112,8 @@ pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagno
             links.names.entry(name(entry.name)).or_insert((entry.known, entry.name));
         }
     }
-    let Links { names: known, types: imported_types, prefixes, features, .. } = links;
-    Names { dialect, known, imported_types, prefixes, features }
+    let Links { names: known, types: imported_types, prefixes, features, federation, .. } = links;
+    Names { dialect, federation, known, imported_types, prefixes, features }
 }
 
 struct Links<'a> {
@@ -120,6 +122,7 @@ struct Links<'a> {
     prefixes: Vec<(String, &'static str)>,
     features: Vec<Feature>,
     fed2: bool,
+    federation: Option<u32>,
     places: &'a Places,
     out: &'a mut Vec<Diagnostic>,
 }
@@ -198,6 +201,7 @@ impl Links<'_> {
             // Read on as the newest, so that one wrong digit does not drown the rest in follow-up errors.
         }
         let minor = if version.0 == 2 { version.1.min(FEDERATION_MINOR_MAX) } else { FEDERATION_MINOR_MAX };
+        self.federation = Some(minor);
         self.import(link, prefix, "federation", |e| e.federation.is_some_and(|since| since <= minor));
         for entry in CATALOGUE.iter().filter(|e| e.federation.is_some_and(|since| since > minor)) {
             let imported = imports(link).find(|(_, imported, _)| imported.strip_prefix('@') == Some(entry.name));

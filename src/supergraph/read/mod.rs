@@ -168,7 +168,7 @@ impl Reader<'_> {
         let Some(ExtendedType::Enum(graphs)) = self.document.types.get(self.join.graph_enum.as_str()) else {
             let message = format!("There is no enum `{}`: this is not a supergraph document.", self.join.graph_enum);
             let help = "A schema fragment is put into a folder, and the folder is served; `--supergraph` takes what a composition printed.";
-            self.diagnostics.push(Diagnostic::error("INVALID_SUPERGRAPH", message).help(help));
+            self.diagnostics.push(Diagnostic::error("INVALID_FEDERATION_SUPERGRAPH", message).help(help));
             return None;
         };
         let mut entries: Vec<GraphEntry> = Vec::new();
@@ -178,7 +178,7 @@ impl Reader<'_> {
             let url = directive.and_then(|d| self.string_argument(d, "url")).map(|(url, _)| url.to_owned());
             if entries.iter().any(|entry| *entry.name == *name) {
                 let message = format!("Two subgraphs are named \"{name}\".");
-                self.error("INVALID_SUPERGRAPH", message, definition.location());
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, definition.location());
             }
             entries.push(GraphEntry { name: name.into(), url: url.filter(|url| !url.is_empty()) });
             self.graphs.insert(value.clone(), SubgraphId(index as u32));
