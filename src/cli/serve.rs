@@ -28,11 +28,7 @@ pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
         watch,
         ..flags(&arguments.listeners)
     };
-    let mut config = Config::load(&flags)?;
-    weft::telemetry::start(&config.logging)?;
-    for hint in &config.hints {
-        warn!("{hint}");
-    }
+    let mut config = configuration(&flags)?;
     assemble::name_services(&mut config);
     let parts = Parts {
         source: assemble::source(&config),
@@ -53,6 +49,16 @@ pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
         process.run().await;
         Ok(())
     })
+}
+
+/// Reads the configuration and starts the log, whose first lines are what was odd about it.
+pub(super) fn configuration(flags: &Flags) -> Result<Config, Failure> {
+    let config = Config::load(flags)?;
+    weft::telemetry::start(&config.logging)?;
+    for hint in &config.hints {
+        warn!("{hint}");
+    }
+    Ok(config)
 }
 
 /// The flags that `serve` and `demo` share.

@@ -6,6 +6,7 @@
 mod introspection;
 mod settings;
 mod snapshot;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +22,10 @@ use weft_loaders::Loaders;
 use crate::execute::{self, Execution};
 use crate::operation::{self, DocumentOperation, OperationType, RequestErrorKind};
 
+pub use crate::execute::StoodIn;
 pub use settings::{ForwardHeaders, Settings};
 pub use snapshot::Snapshot;
+pub use statistics::{Lookups, Statistics};
 
 /// A GraphQL request, whatever it travelled on.
 #[derive(Debug, Default)]
@@ -68,6 +71,8 @@ pub enum Outcome {
     MethodNotAllowed,
     /// Refused by a limit, or nothing could be planned: there is no `data`.
     Refused,
+    /// Something went wrong here: there is no `data`.
+    Failed,
 }
 
 /// Answers requests.
@@ -76,12 +81,14 @@ pub struct Gateway {
     snapshot: RwLock<Arc<Snapshot>>,
     loaders: Loaders,
     settings: Settings,
+    statistics: Statistics,
 }
 
 impl Gateway {
     /// A gateway over one graph.
     pub fn new(snapshot: Snapshot, loaders: Loaders, settings: Settings) -> Gateway {
-        Gateway { snapshot: RwLock::new(Arc::new(snapshot)), loaders, settings }
+        let statistics = Statistics::default();
+        Gateway { snapshot: RwLock::new(Arc::new(snapshot)), loaders, settings, statistics }
     }
 
     /// The graph that requests now begin with.
@@ -97,6 +104,11 @@ impl Gateway {
     /// The loaders, for their statistics.
     pub fn loaders(&self) -> &Loaders {
         &self.loaders
+    }
+
+    /// What was counted since the start.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     /// The settings.
@@ -119,12 +131,12 @@ impl Gateway {
     async fn respond(&self, request: &Request, context: &Context) -> Result<Vec<u8>, Vec<RequestError>> {
         let snapshot = self.snapshot();
         let operation_name = request.operation_name.as_deref();
-        let parsed = snapshot.document(&request.query).await?;
+        let parsed = snapshot.document(&request.query, self.statistics.documents()).await?;
         let operation = parsed.document.operation(operation_name).map_err(|error| vec![error.into()])?;
         may_run(operation, context)?;
         let variables = operation::coerce_variables(&parsed.document, operation, &request.variables)
             .map_err(|errors| errors.into_iter().map(RequestError::from).collect::<Vec<_>>())?;
-        let prepared = snapshot.plan(&parsed, operation, &variables).await?;
+        let prepared = snapshot.plan(&parsed, operation, &variables, self.statistics.plans()).await?;
         let introspection = match (prepared.introspects(), self.settings.introspection) {
             (false, _) => HashMap::new(),
             (true, true) => introspection::answer(&snapshot, &parsed, operation_name, &variables).await?,
@@ -147,7 +159,9 @@ impl Gateway {
             config: &|service| self.settings.connect_config.get(service).unwrap_or(&Value::Null),
             introspection: &introspection,
         };
-        Ok(execute::execute(execution).await)
+        let answer = execute::execute(execution).await;
+        self.statistics.add_stood_in(answer.stood_in);
+        Ok(answer.body)
     }
 
     fn forwarded(&self, service: &str) -> Vec<HeaderName> {
@@ -190,7 +204,7 @@ impl RequestError {
 
     /// Something that should not happen; what it was stands in the log.
     fn internal() -> RequestError {
-        RequestError::new(Outcome::Refused, "INTERNAL_SERVER_ERROR", "Internal server error.")
+        RequestError::new(Outcome::Failed, "INTERNAL_SERVER_ERROR", "Internal server error.")
     }
 }
 

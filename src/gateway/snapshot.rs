@@ -10,6 +10,7 @@ use apollo_compiler::{Name, ast};
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
+use super::statistics::Lookups;
 use super::{Outcome, Request, RequestError, Settings};
 use crate::execute::Prepared;
 use crate::operation::{self, Document, DocumentOperation, Variables};
@@ -103,8 +104,14 @@ impl Snapshot {
     }
 
     /// Parses and validates, or takes what was parsed before. A text that many requests bring at once is parsed once.
-    pub(super) async fn document(self: &Arc<Self>, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
-        if let Some(parsed) = self.documents.get(text).await {
+    pub(super) async fn document(
+        self: &Arc<Self>,
+        text: &str,
+        lookups: &Lookups,
+    ) -> Result<Arc<Parsed>, Vec<RequestError>> {
+        let found = self.documents.get(text).await;
+        lookups.count(&found);
+        if let Some(parsed) = found {
             return Ok(parsed);
         }
         // Before the text is copied anywhere.
@@ -132,6 +139,7 @@ impl Snapshot {
         parsed: &Arc<Parsed>,
         operation: &DocumentOperation,
         variables: &Variables,
+        lookups: &Lookups,
     ) -> Result<Arc<Prepared>, Vec<RequestError>> {
         let is_true = |name: &Name| variables.get(name.as_str()).and_then(serde_json::Value::as_bool) == Some(true);
         let key = PlanKey {
@@ -139,7 +147,9 @@ impl Snapshot {
             operation: operation.definition.name.clone(),
             conditions: operation.condition_variables.iter().map(is_true).collect(),
         };
-        if let Some(plan) = self.plans.get(&key).await {
+        let found = self.plans.get(&key).await;
+        lookups.count(&found);
+        if let Some(plan) = found {
             return Ok(plan);
         }
         let (snapshot, parsed, of) = (Arc::clone(self), Arc::clone(parsed), key.clone());

@@ -43,7 +43,7 @@ pub(super) fn operation(
     };
     let schema = &draft.supergraph.subgraph(first.subgraph).schema;
     let mut emitter = Emitter { draft, schema, out: String::new(), used: IndexMap::default() };
-    let mut names = Vec::new();
+    let (mut names, mut definitions) = (Vec::new(), Vec::new());
     if first.kind == JobKind::Root {
         if let Some(sel) = draft.ctx(first.ctx).sel {
             emitter.braces(sel)?;
@@ -52,25 +52,36 @@ pub(super) fn operation(
         let is_free = |name: &str| client.variables.iter().all(|variable| variable.name.as_str() != name);
         emitter.out.push('{');
         for (index, job) in jobs.iter().enumerate() {
-            let mut name = if jobs.len() == 1 { "representations".to_owned() } else { format!("r{index}") };
+            let (job, is_only) = (draft.job(*job), jobs.len() == 1);
+            let sel = draft.ctx(job.ctx).sel.expect("jobs of which nothing is taken do not travel");
+            let mut name = if is_only { "representations".to_owned() } else { format!("r{index}") };
             while !is_free(&name) {
                 name.push('_');
             }
-            if index > 0 {
-                emitter.out.push(' ');
-            }
-            if jobs.len() > 1 {
-                let _ = write!(emitter.out, "_e{index}:");
-            }
-            let _ = write!(emitter.out, "_entities(representations:${name})");
-            if let Some(sel) = draft.ctx(draft.job(*job).ctx).sel {
-                emitter.braces(sel)?;
+            emitter.separate();
+            match (job.is_root_jump(), is_only) {
+                (true, true) => {
+                    emitter.selection(sel)?;
+                    name.clear();
+                }
+                (true, false) => {
+                    let _ = write!(emitter.out, "...@include(if:${name})");
+                    emitter.braces(sel)?;
+                    definitions.push(format!("${name}:Boolean!"));
+                }
+                (false, _) => {
+                    if !is_only {
+                        let _ = write!(emitter.out, "_e{index}:");
+                    }
+                    let _ = write!(emitter.out, "_entities(representations:${name})");
+                    emitter.braces(sel)?;
+                    definitions.push(format!("${name}:[_Any!]!"));
+                }
             }
             names.push(name);
         }
         emitter.out.push('}');
     }
-    let mut definitions: Vec<String> = names.iter().map(|name| format!("${name}:[_Any!]!")).collect();
     let mut variables = Vec::new();
     for variable in &client.variables {
         let Some(usages) = emitter.used.get(&variable.name) else { continue };
@@ -123,7 +134,8 @@ impl<'a> Emitter<'_, 'a> {
         let ctx = self.draft.sel(sel).ctx;
         match &self.draft.ctx(ctx).shape {
             Static::Node(node) => {
-                let is_entity = self.draft.ctx(ctx).origin == Origin::Jump;
+                let context = self.draft.ctx(ctx);
+                let is_entity = context.origin == Origin::Jump && !self.draft.job(context.job).is_root_jump();
                 if is_entity {
                     let name = self.draft.graph.name(self.draft.graph.node(*node).type_name);
                     self.separate();
@@ -328,7 +340,7 @@ impl<'a> Emitter<'_, 'a> {
 /// Whether an entity job's representations need no concrete type.
 pub(super) fn fixed_typename(mode: ResolverMode) -> Option<Sym> {
     match mode {
-        ResolverMode::Concrete => None,
+        ResolverMode::Concrete | ResolverMode::Root => None,
         ResolverMode::InterfaceObject(interface) | ResolverMode::Interface(interface) => Some(interface),
     }
 }

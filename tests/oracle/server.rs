@@ -69,23 +69,28 @@ pub(crate) struct Subgraphs {
 impl Transport for Subgraphs {
     fn exchange<'a>(&'a self, call: &'a Call) -> Exchange<'a> {
         let answer = self.answer(call);
-        Box::pin(async move {
-            answer.map(|body| Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() })
-        })
+        Box::pin(
+            async move { answer.map(|(status, body)| Answer { status, headers: HeaderMap::new(), body: body.into() }) },
+        )
     }
 }
 
 impl Subgraphs {
-    fn answer(&self, call: &Call) -> Result<String, LoadError> {
+    fn answer(&self, call: &Call) -> Result<(StatusCode, String), LoadError> {
         let service = &*call.service;
         let run = Arc::clone(&self.run.lock().unwrap());
         let refuse = |message: String| {
             run.violation(format!("{service}: {message}"));
-            Ok(json!({"errors": [{"message": message}]}).to_string())
+            Ok((StatusCode::OK, json!({"errors": [{"message": message}]}).to_string()))
         };
         let Some(fragment) = self.fragments.iter().find(|fragment| fragment.name == service) else {
             return refuse("there is no such subgraph".into());
         };
+        if fragment.is_http {
+            let told = format!("{} {} {}", call.method, call.url, String::from_utf8_lossy(&call.body));
+            run.calls.lock().unwrap().entry(service.to_owned()).or_default().push(told);
+            return super::http::answer(&run, fragment, call).or_else(refuse);
+        }
         let body: Value = serde_json::from_slice(&call.body).map_err(|error| LoadError::Invalid(error.to_string()))?;
         let text = body["query"].as_str().unwrap_or_default();
         run.calls.lock().unwrap().entry(service.to_owned()).or_default().push(format!("{text} {}", body["variables"]));
@@ -99,7 +104,7 @@ impl Subgraphs {
         };
         let name = body["operationName"].as_str();
         match execute(&run, Some(fragment), &fragment.schema, &document, name, &variables) {
-            Ok(response) => Ok(serde_json::to_string(&response).expect("a response is JSON")),
+            Ok(response) => Ok((StatusCode::OK, serde_json::to_string(&response).expect("a response is JSON"))),
             Err(message) => refuse(message),
         }
     }
@@ -210,13 +215,17 @@ impl Object {
             value if is_leaf => Ok(ResolvedValue::leaf(value)),
             value => {
                 let data = self.run.world.object(&value, inner).map_err(|message| self.broken(message))?;
-                let type_name = self.local_name(schema, inner, &data).map_err(|message| self.broken(message))?;
+                let is_root = value.as_str() == Some("@Query");
+                let type_name = match &schema.schema_definition.query {
+                    Some(query) if is_root => query.name.to_string(),
+                    _ => self.local_name(schema, inner, &data).map_err(|message| self.broken(message))?,
+                };
                 Ok(ResolvedValue::object(Object {
                     run: Arc::clone(&self.run),
                     server: self.server.clone(),
                     type_name,
                     data,
-                    root: None,
+                    root: is_root.then_some("Query"),
                     representation: None,
                     provided: provided.to_vec(),
                 }))

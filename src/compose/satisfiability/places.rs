@@ -118,6 +118,11 @@ impl<'a> Places<'a> {
         Some(self.add(Place { subgraph, ty: ty.clone(), mapped: None, provided: FieldSet::default() }))
     }
 
+    /// A root type in every subgraph that has it.
+    pub(super) fn roots(&mut self, root: &Name) -> Vec<PlaceId> {
+        (0..self.supergraph.subgraphs.len()).filter_map(|subgraph| self.root(subgraph, root)).collect()
+    }
+
     /// What an entity resolver of a subgraph gives for an object of a concrete type; `None` where the subgraph does not
     /// know that type.
     pub(super) fn entered(

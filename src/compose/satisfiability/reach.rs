@@ -100,14 +100,10 @@ pub(super) struct Reach<'a> {
 impl<'a> Reach<'a> {
     pub(super) fn new(supergraph: &'a Supergraph, mut places: Places<'a>) -> Self {
         let mut doors: HashMap<Name, Rc<Doors>> = HashMap::default();
-        for root in ["Query", "Mutation", "Subscription"] {
-            let root = Name::new_static_unchecked(root);
-            let subgraphs = 0..supergraph.subgraphs.len();
-            let roots: Vec<PlaceId> = subgraphs.filter_map(|subgraph| places.root(subgraph, &root)).collect();
-            // Nothing need be known to ask a root.
-            let groups = [((FieldSet::default(), false), roots)];
-            doors.insert(root, Rc::new(Doors::new(groups.into_iter().collect(), supergraph, &places)));
-        }
+        // Nothing need be known to ask a query root, wherever it stands. A mutation runs where it stands, and nowhere else.
+        let root = Name::new_static_unchecked("Query");
+        let groups = [((FieldSet::default(), false), places.roots(&root))];
+        doors.insert(root, Rc::new(Doors::new(groups.into_iter().collect(), supergraph, &places)));
         for (ty, resolvers) in places.resolvers() {
             let mut groups: IndexMap<(FieldSet, bool), Vec<PlaceId>> = IndexMap::default();
             for (subgraph, index) in resolvers {
@@ -132,6 +128,11 @@ impl<'a> Reach<'a> {
         }
         let (known, growing) = (HashMap::default(), Vec::new());
         Self { supergraph, places, doors, connected, connected_requiring, known, growing }
+    }
+
+    /// A root type in every subgraph that has it.
+    pub(super) fn roots(&mut self, root: &Name) -> Vec<PlaceId> {
+        self.places.roots(root)
     }
 
     fn doors_of(&self, ty: &Name) -> Rc<Doors> {

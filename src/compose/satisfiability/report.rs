@@ -44,10 +44,16 @@ impl Search<'_> {
             for (index, field) in places.take(PLACES_MAX) {
                 error = error.at(self.place(index, ty, field), "");
             }
-            self.out.push(error.help(format!(
-                "Give `{ty}` a `@key` there with fields that can be had from {}, or move what is asked for to where the object comes from.",
-                list_of(&known)
-            )));
+            let known = list_of(&known);
+            self.out.push(error.help(match ty.as_str() {
+                // It runs at the root of an operation, in the client's order.
+                "Mutation" | "Subscription" => {
+                    format!("Nobody can be asked for a `{ty}` below an object: remove the field, or move what is asked for to {known}.")
+                }
+                _ => format!(
+                    "Give `{ty}` a `@key` there with fields that can be had from {known}, or move what is asked for to where the object comes from."
+                ),
+            }));
         }
     }
 

@@ -129,7 +129,7 @@ pub(super) fn object(
         field_name: name(key),
         response_key: name(key),
         ty: ty(ty_text),
-        value: ProjectionValue::Object { from: vec![from], object: Box::new(object) },
+        value: ProjectionValue::Object { from: vec![from], object: Arc::new(object) },
         fallback: None,
     }
 }
@@ -183,7 +183,8 @@ pub(super) async fn respond_with(
         config: &|_| &Value::Null,
         introspection: &HashMap::new(),
     })
-    .await;
+    .await
+    .body;
     serde_json::from_slice(&text)
         .unwrap_or_else(|error| panic!("{error} in the response {}", String::from_utf8_lossy(&text)))
 }

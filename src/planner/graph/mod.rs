@@ -111,7 +111,7 @@ pub(crate) struct Edge {
 #[derive(Clone, Debug)]
 pub(crate) struct Resolver {
     pub(crate) subgraph: SubgraphId,
-    /// Index in the subgraph's `resolvers`.
+    /// Index in the subgraph's `resolvers`; of the query root, which of its parts.
     pub(crate) index: u32,
     pub(crate) key: Arc<FieldSet>,
     pub(crate) mode: ResolverMode,
@@ -130,6 +130,8 @@ pub(crate) enum ResolverMode {
     InterfaceObject(Sym),
     /// The interface, which the subgraph owns: it tells the concrete type.
     Interface(Sym),
+    /// Nothing: it is the query root, which every subgraph has at hand.
+    Root,
 }
 
 /// A field that a connector fetches for one object.

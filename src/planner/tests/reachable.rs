@@ -52,7 +52,7 @@ fn close(graph: &Graph, object: Sym, is_object: bool, places: &HashSet<NodeId>, 
             let Some(node) = graph.concrete(resolver.target, object) else { continue };
             let adds = !nodes.contains(&node) || (matches!(resolver.mode, ResolverMode::Interface(_)) && !is_known);
             if adds
-                && (is_known || resolver.mode != ResolverMode::Concrete)
+                && (is_known || !matches!(resolver.mode, ResolverMode::Concrete | ResolverMode::Root))
                 && reads(graph, object, &nodes, &resolver.key, guard)
             {
                 nodes.insert(node);

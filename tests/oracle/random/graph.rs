@@ -3,8 +3,9 @@
 //! The split is made so that it can always be composed: whatever is refused is a finding. What it covers: several keys, composite
 //! and nested ones that must be collected, stubs, `@shareable`, keyless types split below keyed ones and below roots,
 //! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
-//! differ per subgraph, interface objects.
+//! differ per subgraph, interface objects. Some subgraphs are HTTP/JSON ones.
 
+mod http;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,8 @@ pub(crate) struct Field {
     pub(crate) owners: Vec<usize>,
     pub(crate) shareable: bool,
     pub(crate) requires: Option<String>,
+    /// In an HTTP/JSON fragment: what `@require` reads, and its type.
+    required: Vec<(String, String)>,
     pub(crate) provides: Option<String>,
     /// The subgraph that it was taken over from.
     pub(crate) overrides: Option<usize>,
@@ -65,10 +68,16 @@ impl Field {
             owners,
             shareable,
             requires,
+            required: Vec::new(),
             provides,
             overrides: None,
             protected: false,
         }
+    }
+
+    /// In an HTTP/JSON fragment: it has a call of its own.
+    fn is_connected(&self) -> bool {
+        self.argument || !self.required.is_empty()
     }
 
     fn is_leaf(&self) -> bool {
@@ -83,6 +92,14 @@ struct View {
     /// `@external` fields, as they are written.
     external: BTreeMap<String, String>,
     is_stub: bool,
+}
+
+impl View {
+    /// The fields of its keys.
+    fn key_lines(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let lines = [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")];
+        lines.into_iter().filter(|(name, _)| self.keys.iter().any(|key| key.split(' ').any(|word| word == *name)))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +134,10 @@ pub(crate) struct InterfaceObject {
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
     pub(crate) subgraphs: usize,
+    /// The HTTP/JSON ones.
+    http: BTreeSet<usize>,
+    /// What the choices of how to write it depend on.
+    salt: u64,
     pub(crate) entities: Vec<Entity>,
     pub(crate) values: Vec<Vec<Field>>,
     pub(crate) interfaces: Vec<Abstract>,
@@ -138,6 +159,8 @@ impl Graph {
         let all: Vec<usize> = (0..subgraphs).collect();
         let mut graph = Graph {
             subgraphs,
+            http: all.iter().copied().filter(|_| rng.percent(30)).collect(),
+            salt: rng.below(usize::MAX) as u64,
             entities: Vec::new(),
             values: Vec::new(),
             interfaces: Vec::new(),
@@ -325,7 +348,9 @@ impl Graph {
                     let mut field = Field::new(name, inner, wrap(rng, 4), owners);
                     let others: Vec<usize> =
                         homes.iter().copied().filter(|home| !field.owners.contains(home)).collect();
-                    if field.owners.len() == 1 && !others.is_empty() && rng.percent(15) {
+                    let others: Vec<usize> = others.into_iter().filter(|home| !self.http.contains(home)).collect();
+                    let is_graphql = !self.http.contains(&field.owners[0]);
+                    if field.owners.len() == 1 && is_graphql && !others.is_empty() && rng.percent(15) {
                         field.overrides = Some(*rng.pick(&others));
                     }
                     field.argument = inner == Inner::Text && field.wrap == "@" && rng.percent(50);
@@ -370,8 +395,12 @@ impl Graph {
         if self.interfaces.is_empty() || rng.percent(60) {
             return;
         }
+        let graphql: Vec<usize> = (0..self.subgraphs).filter(|subgraph| !self.http.contains(subgraph)).collect();
+        if graphql.is_empty() {
+            return;
+        }
         let interface = rng.below(self.interfaces.len());
-        let owner = rng.below(self.subgraphs);
+        let owner = *rng.pick(&graphql);
         let subgraph = self.subgraphs;
         self.subgraphs += 1;
         let members = self.interfaces[interface].members.clone();
@@ -400,6 +429,10 @@ impl Graph {
                 continue;
             }
             let owner = field.owners[0];
+            if self.http.contains(&owner) {
+                self.add_required(rng, entity, index, owner);
+                continue;
+            }
             let mut needed = Vec::new();
             for other in 0..index {
                 if needed.len() == 2 || rng.percent(50) {
@@ -410,6 +443,42 @@ impl Graph {
             if !needed.is_empty() {
                 self.entities[entity].fields[index].requires = Some(needed.join(" "));
             }
+        }
+    }
+
+    /// As `add_requires`, for a field of an HTTP/JSON fragment.
+    fn add_required(&mut self, rng: &mut Rng, entity: usize, index: usize, by: usize) {
+        let name = self.entities[entity].fields[index].name.clone();
+        if COMMON.iter().any(|(common, ..)| *common == name) {
+            return;
+        }
+        for other in 0..index {
+            let field = &self.entities[entity].fields[other];
+            if rng.percent(60) || field.owners.contains(&by) || field.argument {
+                continue;
+            }
+            let own = field.wrap;
+            let (path, ty) = match field.inner {
+                Inner::Value(value) => {
+                    let leaves = self.values[value].iter().filter(|field| field.is_leaf()).cloned();
+                    let leaves: Vec<Field> = leaves.collect();
+                    if leaves.is_empty() || self.can_fail(value) || own == "[[@]]" {
+                        continue;
+                    }
+                    let leaf = rng.pick(&leaves).clone();
+                    self.protect(value);
+                    let ty = leaf.wrap.replace('@', &self.type_name(leaf.inner));
+                    let name = &self.entities[entity].fields[other].name;
+                    match own.starts_with('[') {
+                        true => (format!("{name}[{}]", leaf.name), format!("[{}]", ty.trim_end_matches('!'))),
+                        false => (format!("{name}.{}", leaf.name), ty.trim_end_matches('!').to_owned()),
+                    }
+                }
+                _ if field.is_leaf() => (field.name.clone(), own.replace('@', &self.type_name(field.inner))),
+                _ => continue,
+            };
+            self.entities[entity].fields[other].protected = true;
+            self.entities[entity].fields[index].required.push((path, ty));
         }
     }
 
@@ -517,7 +586,7 @@ impl Graph {
                 let field = &self.entities[entity].fields[index];
                 let (Inner::Entity(other), [owner]) = (field.inner, &field.owners[..]) else { continue };
                 let owner = *owner;
-                if rng.percent(60) {
+                if rng.percent(60) || self.http.contains(&owner) {
                     continue;
                 }
                 let fits = |field: &Field| {

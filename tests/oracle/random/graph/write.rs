@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Abstract, COMMON, Field, Graph, Inner, field_index};
 
 impl Graph {
-    fn type_name(&self, inner: Inner) -> String {
+    pub(super) fn type_name(&self, inner: Inner) -> String {
         match inner {
             Inner::Int => "Int".into(),
             Inner::Text => "String".into(),
@@ -46,7 +46,7 @@ impl Graph {
     }
 
     /// The interfaces that an entity implements in a subgraph, or anywhere.
-    fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
+    pub(super) fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
         let known = |interface: &&Abstract| match subgraph {
             Some(subgraph) => interface.known.get(&subgraph).is_some_and(|known| known.contains(&entity)),
             None => interface.known.values().any(|known| known.contains(&entity)),
@@ -55,7 +55,7 @@ impl Graph {
         if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
     }
 
-    fn common_line(&self, name: &str) -> String {
+    pub(super) fn common_line(&self, name: &str) -> String {
         match COMMON.iter().find(|(common, ..)| *common == name) {
             Some((_, inner, wrap)) => format!("{name}: {}", wrap.replace('@', &self.type_name(*inner))),
             None => "id: ID!".into(),
@@ -119,7 +119,25 @@ impl Graph {
         (0..self.subgraphs).map(|subgraph| (format!("s{subgraph}"), self.fragment(subgraph))).collect()
     }
 
+    /// Unions, and types that are the same wherever they are used.
+    pub(super) fn add_shared_types(&self, subgraph: usize, out: &mut String) {
+        for union in &self.unions {
+            let Some(known) = union.known.get(&subgraph) else { continue };
+            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
+            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
+        }
+        if out.contains("Ref!") {
+            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
+        }
+        if out.contains("Color") {
+            out.push_str("enum Color { RED GREEN BLUE }\n");
+        }
+    }
+
     fn fragment(&self, subgraph: usize) -> String {
+        if self.http.contains(&subgraph) {
+            return self.http_fragment(subgraph);
+        }
         let mut out = String::new();
         let mut lines = |head: String, fields: Vec<String>| {
             if !fields.is_empty() {
@@ -136,13 +154,7 @@ impl Graph {
             let Some(view) = entity.views.get(&subgraph) else { continue };
             let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
             view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\")")));
-            let key_field = |name: &str| view.keys.iter().any(|key| key.split(' ').any(|word| word == name));
-            let mut fields = Vec::new();
-            for (name, line) in [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")] {
-                if key_field(name) {
-                    fields.push(line.to_owned());
-                }
-            }
+            let mut fields: Vec<String> = view.key_lines().map(|(_, line)| line.to_owned()).collect();
             let own = owned(&entity.fields);
             fields.extend(own);
             fields.extend(view.external.values().cloned());
@@ -175,17 +187,7 @@ impl Graph {
             fields.extend(object.external.iter().map(|name| format!("{} @external", self.common_line(name))));
             lines(format!("type {name} @interfaceObject @key(fields: \"id\")"), fields);
         }
-        for union in &self.unions {
-            let Some(known) = union.known.get(&subgraph) else { continue };
-            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
-            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
-        }
-        if out.contains("Ref!") {
-            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
-        }
-        if out.contains("Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
-        }
+        self.add_shared_types(subgraph, &mut out);
         let directives = ["key", "override", "shareable", "external", "requires", "provides", "interfaceObject"];
         let used: Vec<String> = directives
             .iter()
