@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use weft_loaders::{Answer, Call, Exchange, LoadError, Transport};
 
 use super::fragment::Fragment;
-use super::world::{Entity, Run};
+use super::world::{Entity, Run, sorted};
 
 /// Executes an operation on the unsplit schema.
 pub(crate) fn unsplit(
@@ -138,7 +138,7 @@ impl ObjectValue for Object {
             return Ok(self.entities(&arguments));
         }
         if self.root == Some("Mutation") {
-            self.run.log.lock().unwrap().push(format!("{name}{}", Value::Object(arguments.clone())));
+            self.run.log.lock().unwrap().push(format!("{name}{}", sorted(&Value::Object(arguments.clone()))));
         }
         let (allowed, provided) = self.may_resolve(info.schema(), name);
         allowed.map_err(|message| {
@@ -337,7 +337,8 @@ impl Object {
                         let given = field.arguments.iter().find(|given| given.name == argument.name);
                         let value = given.map(|given| &given.value).or(argument.default_value.as_ref());
                         if let Some(value) = value {
-                            arguments.insert(argument.name.to_string(), constant(value));
+                            let value = coerced(schema, &argument.ty, constant(value));
+                            arguments.insert(argument.name.to_string(), value);
                         }
                     }
                     let expected = self.run.value(data.fields.get(field.name.as_str()), &arguments);
@@ -393,6 +394,28 @@ impl Object {
             }
             _ => Err(different()),
         }
+    }
+}
+
+/// A value as an executor passes it on: with the defaults of input objects, and lists where lists are.
+fn coerced(schema: &Schema, ty: &Type, value: Value) -> Value {
+    match (ty.is_list(), value) {
+        (_, Value::Null) => Value::Null,
+        (true, Value::Array(items)) => items.into_iter().map(|item| coerced(schema, ty.item_type(), item)).collect(),
+        (true, value) => vec![coerced(schema, ty.item_type(), value)].into(),
+        (false, value) => match (ty.inner_named_type().as_str(), schema.types.get(ty.inner_named_type()), value) {
+            (_, Some(ExtendedType::InputObject(input)), Value::Object(given)) => {
+                let member = |(name, field): (&apollo_compiler::Name, &apollo_compiler::schema::Component<_>)| {
+                    let field: &apollo_compiler::ast::InputValueDefinition = field;
+                    let default = field.default_value.as_ref().map(|value| constant(value));
+                    let value = given.get(name.as_str()).cloned().or(default)?;
+                    Some((name.to_string(), coerced(schema, &field.ty, value)))
+                };
+                Value::Object(input.fields.iter().filter_map(member).collect())
+            }
+            ("ID", _, Value::Number(number)) => number.to_string().into(),
+            (.., value) => value,
+        },
     }
 }
 

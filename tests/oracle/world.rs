@@ -138,6 +138,18 @@ fn contains(data: &Map<String, Value>, wanted: &Map<String, Value>) -> bool {
     })
 }
 
+/// The same value, whose members do not depend on who wrote them down.
+pub(crate) fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let members: BTreeMap<&String, Value> = members.iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(members.into_iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 /// What happens while one operation runs.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -168,10 +180,7 @@ impl Run {
         let name = of.as_str().unwrap_or_default();
         match kind.as_str() {
             "$error" => Err(name.to_owned()),
-            "$echo" => {
-                let sorted: BTreeMap<_, _> = arguments.iter().collect();
-                Ok(Value::String(format!("{name}{}", serde_json::to_string(&sorted).unwrap())))
-            }
+            "$echo" => Ok(Value::String(format!("{name}{}", sorted(&Value::Object(arguments.clone()))))),
             "$switch" => {
                 let argument = match arguments.get(name) {
                     Some(Value::String(text)) => text.clone(),
