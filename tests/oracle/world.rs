@@ -160,12 +160,50 @@ pub(crate) struct Run {
     pub(crate) violations: Mutex<Vec<String>>,
     /// Calls, by subgraph.
     pub(crate) calls: Mutex<BTreeMap<String, Vec<String>>>,
+    pub(crate) steps: Mutex<Steps>,
+    /// Subgraphs that fail.
+    pub(crate) failing: Vec<String>,
+}
+
+/// Which calls run side by side. All calls take equally long, so that what began together ends together.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    now: usize,
+    /// The last step of which a call has ended.
+    ended: usize,
+    /// What was asked at which step: subgraph, and what for.
+    asked: HashSet<(usize, String, String)>,
+}
+
+impl Steps {
+    /// A call begins: its step.
+    pub(crate) fn begin(&mut self) -> usize {
+        if self.now <= self.ended {
+            self.now += 1;
+        }
+        self.now
+    }
+
+    pub(crate) fn end(&mut self, step: usize) {
+        self.ended = self.ended.max(step);
+    }
+
+    /// Whether that was not asked at this step before.
+    pub(crate) fn is_new(&mut self, step: usize, subgraph: &str, asked: String) -> bool {
+        self.asked.insert((step, subgraph.to_owned(), asked))
+    }
 }
 
 impl Run {
     pub(crate) fn new(world: &Arc<World>) -> Run {
+        Run::failing(world, &[])
+    }
+
+    /// A run in which these subgraphs fail.
+    pub(crate) fn failing(world: &Arc<World>, failing: &[String]) -> Run {
         let (log, violations, calls) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Run { world: Arc::clone(world), log, violations, calls }
+        let (world, failing) = (Arc::clone(world), failing.to_vec());
+        Run { world, log, violations, calls, steps: Mutex::default(), failing }
     }
 
     pub(crate) fn violation(&self, message: String) {

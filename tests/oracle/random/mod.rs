@@ -37,7 +37,11 @@ pub(crate) fn case(seed: u64) -> Case {
         }
         let (text, variables) = operation::random(&mut rng, &schema);
         if ExecutableDocument::parse_and_validate(&schema, &text, "query.graphql").is_ok() {
-            let expect = Expect { errors_allowed: true, ..Expect::default() };
+            // Which mutations run when some fail is open.
+            let may_fail = !text.starts_with("mutation") && rng.percent(10);
+            let failing = may_fail.then(|| format!("s{}", rng.below(graph.subgraphs)));
+            let failing = failing.into_iter().collect();
+            let expect = Expect { errors_allowed: true, failing, ..Expect::default() };
             queries.push(Query { name: format!("q{}", queries.len()), text, variables, expect });
         }
     }

@@ -121,7 +121,8 @@ impl Writer<'_> {
     /// A literal or a variable, for an input position of that type.
     fn value(&mut self, ty: &Type, has_default: bool, depth: usize) -> String {
         if self.rng.percent(if depth == 0 { 35 } else { 12 }) {
-            return self.variable(ty, has_default);
+            // (Of a variable that is left out inside an input object, the unsplit executor makes a null.)
+            return self.variable(ty, has_default, depth > 0);
         }
         let may_be_deep = depth < 2;
         if !ty.is_non_null() && self.rng.percent(15) {
@@ -207,9 +208,10 @@ impl Writer<'_> {
         members.into()
     }
 
-    fn variable(&mut self, ty: &Type, has_default: bool) -> String {
-        let known: Vec<String> =
-            self.declared.iter().filter(|(_, known, _)| known == ty).map(|(name, ..)| name.clone()).collect();
+    fn variable(&mut self, ty: &Type, has_default: bool, is_given: bool) -> String {
+        let fits = |name: &String, known: &Type| known == ty && (!is_given || self.variables.contains_key(name));
+        let known = self.declared.iter().filter(|(name, known, _)| fits(name, known));
+        let known: Vec<String> = known.map(|(name, ..)| name.clone()).collect();
         if !known.is_empty() && self.rng.percent(50) {
             return format!("${}", self.rng.pick(&known));
         }
@@ -234,7 +236,7 @@ impl Writer<'_> {
             false => String::new(),
         };
         let is_required = own.is_non_null() && default.is_empty();
-        if is_required || self.rng.percent(65) {
+        if is_required || is_given || self.rng.percent(65) {
             let value = self.sent(&own, 0);
             self.variables.insert(name.clone(), value);
         }
@@ -248,7 +250,8 @@ impl Writer<'_> {
         }
         let directive = *self.rng.pick(&["skip", "include"]);
         let ty = Type::NonNullNamed(apollo_compiler::name!("Boolean"));
-        let value = if self.rng.percent(60) { self.variable(&ty, false) } else { self.rng.percent(50).to_string() };
+        let value =
+            if self.rng.percent(60) { self.variable(&ty, false, false) } else { self.rng.percent(50).to_string() };
         // Now and then both.
         let other = if self.rng.percent(10) { " @include(if: true)" } else { "" };
         let other = if directive == "skip" { other } else { "" };
