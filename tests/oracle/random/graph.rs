@@ -5,12 +5,14 @@
 //! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
 //! differ per subgraph, interface objects. Some subgraphs are HTTP/JSON ones.
 
+mod arguments;
 mod http;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rng::Rng;
+use arguments::Arguments;
 
 /// What a field holds, without its lists and nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,13 @@ pub(crate) enum Inner {
     Int,
     Text,
     Flag,
+    Float,
+    Id,
     Color,
+    /// An enum that has other values in each subgraph.
+    Shade,
+    /// A scalar that holds any JSON.
+    Blob,
     Value(usize),
     Entity(usize),
     Interface(usize),
@@ -39,8 +47,7 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) inner: Inner,
     pub(crate) wrap: &'static str,
-    /// Has the argument `x: Int = 3`.
-    pub(crate) argument: bool,
+    pub(crate) arguments: Option<Arguments>,
     /// On a root: has the argument `id: ID!`, by which the entity is found.
     pub(crate) by_id: bool,
     pub(crate) owners: Vec<usize>,
@@ -63,7 +70,7 @@ impl Field {
             name,
             inner,
             wrap,
-            argument: false,
+            arguments: None,
             by_id: false,
             owners,
             shareable,
@@ -77,11 +84,11 @@ impl Field {
 
     /// In an HTTP/JSON fragment: it has a call of its own.
     fn is_connected(&self) -> bool {
-        self.argument || !self.required.is_empty()
+        self.arguments.is_some() || !self.required.is_empty()
     }
 
     fn is_leaf(&self) -> bool {
-        matches!(self.inner, Inner::Int | Inner::Text | Inner::Flag | Inner::Color)
+        !matches!(self.inner, Inner::Value(_) | Inner::Entity(_) | Inner::Interface(_) | Inner::Union(_))
     }
 }
 
@@ -92,6 +99,8 @@ struct View {
     /// `@external` fields, as they are written.
     external: BTreeMap<String, String>,
     is_stub: bool,
+    /// The subgraph cannot be entered by its keys.
+    is_closed: bool,
 }
 
 impl View {
@@ -208,7 +217,7 @@ impl Graph {
             };
             graph.settle(rng, inner, &owners);
             let mut field = Field::new(format!("m{number}"), inner, "@", owners);
-            field.argument = rng.percent(50);
+            field.arguments = rng.percent(50).then(|| Arguments::random(rng));
             graph.mutations.push(field);
         }
         graph.add_interface_object(rng);
@@ -217,6 +226,7 @@ impl Graph {
         }
         graph.add_provides(rng);
         graph.choose_interface_fields(rng);
+        graph.close_stubs(rng);
         graph
     }
 
@@ -240,6 +250,30 @@ impl Graph {
             views.insert(home, View { keys, ..View::default() });
         }
         self.entities.push(Entity { name: format!("E{index}"), fields: Vec::new(), views, has_code });
+    }
+
+    /// Where a subgraph has nothing of an entity but keys, its keys need not be resolvable.
+    fn close_stubs(&mut self, rng: &mut Rng) {
+        let is_keyed = |interface: &Abstract, subgraph: usize| {
+            let object = self.interface_object.as_ref();
+            object.is_some_and(|object| {
+                object.owner == subgraph && self.interfaces[object.interface].name == interface.name
+            })
+        };
+        let members: BTreeSet<(usize, usize)> = self
+            .interfaces
+            .iter()
+            .flat_map(|interface| interface.known.iter().map(move |(subgraph, known)| (interface, *subgraph, known)))
+            .filter(|(interface, subgraph, _)| is_keyed(interface, *subgraph))
+            .flat_map(|(_, subgraph, known)| known.iter().map(move |entity| (*entity, subgraph)))
+            .collect();
+        for (index, entity) in self.entities.iter_mut().enumerate() {
+            for (subgraph, view) in &mut entity.views {
+                let owns = entity.fields.iter().any(|field| field.owners.contains(subgraph));
+                let is_member = members.contains(&(index, *subgraph));
+                view.is_closed = view.is_stub && !owns && !is_member && rng.percent(40);
+            }
+        }
     }
 
     fn homes(&self, entity: usize) -> Vec<usize> {
@@ -279,7 +313,8 @@ impl Graph {
     }
 
     fn leaf(rng: &mut Rng) -> Inner {
-        *rng.pick(&[Inner::Int, Inner::Text, Inner::Text, Inner::Flag, Inner::Color])
+        let rare = [Inner::Flag, Inner::Float, Inner::Id, Inner::Color, Inner::Shade, Inner::Blob];
+        if rng.percent(50) { *rng.pick(&[Inner::Int, Inner::Text]) } else { *rng.pick(&rare) }
     }
 
     fn object(&self, rng: &mut Rng) -> Inner {
@@ -353,7 +388,9 @@ impl Graph {
                     if field.owners.len() == 1 && is_graphql && !others.is_empty() && rng.percent(15) {
                         field.overrides = Some(*rng.pick(&others));
                     }
-                    field.argument = inner == Inner::Text && field.wrap == "@" && rng.percent(50);
+                    if inner == Inner::Text && field.wrap == "@" && rng.percent(50) {
+                        field.arguments = Some(Arguments::random(rng));
+                    }
                     field
                 }
                 45..=64 => {
@@ -454,13 +491,14 @@ impl Graph {
         }
         for other in 0..index {
             let field = &self.entities[entity].fields[other];
-            if rng.percent(60) || field.owners.contains(&by) || field.argument {
+            if rng.percent(60) || field.owners.contains(&by) || field.arguments.is_some() {
                 continue;
             }
             let own = field.wrap;
             let (path, ty) = match field.inner {
                 Inner::Value(value) => {
-                    let leaves = self.values[value].iter().filter(|field| field.is_leaf()).cloned();
+                    let fits = |field: &&Field| field.is_leaf() && field.inner != Inner::Shade;
+                    let leaves = self.values[value].iter().filter(fits).cloned();
                     let leaves: Vec<Field> = leaves.collect();
                     if leaves.is_empty() || self.can_fail(value) || own == "[[@]]" {
                         continue;
@@ -474,6 +512,8 @@ impl Graph {
                         false => (format!("{name}.{}", leaf.name), ty.trim_end_matches('!').to_owned()),
                     }
                 }
+                // As an argument's type, it would have to be the same everywhere.
+                Inner::Shade => continue,
                 _ if field.is_leaf() => (field.name.clone(), own.replace('@', &self.type_name(field.inner))),
                 _ => continue,
             };
@@ -507,7 +547,7 @@ impl Graph {
             Inner::Entity(other) => {
                 let leaf = |field: &Field| {
                     field.is_leaf()
-                        && !field.argument
+                        && field.arguments.is_none()
                         && field.requires.is_none()
                         && field.overrides != Some(by)
                         && !field.owners.contains(&by)
@@ -528,8 +568,7 @@ impl Graph {
                 format!(" {{ {name} }}")
             }
             Inner::Interface(_) | Inner::Union(_) => return None,
-            _ if required.argument && rng.percent(60) => format!("(x: {})", rng.below(3)),
-            _ => String::new(),
+            _ => required.arguments.map(|arguments| arguments.literal(rng)).unwrap_or_default(),
         };
         let field = &mut self.entities[entity].fields[field];
         field.protected = true;
@@ -591,7 +630,7 @@ impl Graph {
                 }
                 let fits = |field: &Field| {
                     field.is_leaf()
-                        && !field.argument
+                        && field.arguments.is_none()
                         && field.requires.is_none()
                         && field.overrides.is_none()
                         && !field.owners.contains(&owner)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::arguments::Arguments;
 use super::{Field, Graph, Inner, View};
 
 const IMPORTS: &str = r#""@source", "@connect", "@key", "@lookup", "@is", "@require", "@internal", "@shareable""#;
@@ -66,9 +67,9 @@ impl Graph {
         let mut arguments = Vec::new();
         let mut names = Vec::new();
         let mut path = format!("/{type_name}/{}", field.name);
-        if field.argument {
-            arguments.push("x: Int = 3".to_owned());
-            names.push("x".to_owned());
+        if let Some(own) = field.arguments {
+            arguments.push(own.declared().to_owned());
+            names.extend(own.names().iter().map(ToString::to_string));
         }
         if field.by_id {
             arguments.push("id: ID!".into());
@@ -87,7 +88,8 @@ impl Graph {
         }
         let passed: Vec<String> = names.iter().map(|name| format!("{name}: $args.{name}")).collect();
         let passed = passed.join(" ");
-        let is_get = type_name == "Query" && self.choice(&field.name, 2) == 0;
+        let is_plain = field.arguments.is_none_or(Arguments::is_plain);
+        let is_get = is_plain && type_name == "Query" && self.choice(&field.name, 2) == 0;
         let call = match (is_get, passed.as_str()) {
             (true, "") => format!("GET: \"{path}\""),
             (true, passed) => format!("GET: \"{path}\", queryParams: \"{passed}\""),

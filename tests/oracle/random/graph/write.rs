@@ -10,7 +10,11 @@ impl Graph {
             Inner::Int => "Int".into(),
             Inner::Text => "String".into(),
             Inner::Flag => "Boolean".into(),
+            Inner::Float => "Float".into(),
+            Inner::Id => "ID".into(),
             Inner::Color => "Color".into(),
+            Inner::Shade => "Shade".into(),
+            Inner::Blob => "Blob".into(),
             Inner::Value(index) => format!("V{index}"),
             Inner::Entity(index) => self.entities[index].name.clone(),
             Inner::Interface(index) => self.interfaces[index].name.clone(),
@@ -21,10 +25,10 @@ impl Graph {
     /// A field's definition: in a subgraph with its directives, or as clients see it.
     pub(super) fn line(&self, field: &Field, subgraph: Option<usize>, federated: bool) -> String {
         let ty = field.wrap.replace('@', &self.type_name(field.inner));
-        let arguments = match (field.argument, field.by_id) {
-            (true, _) => "(x: Int = 3)",
-            (_, true) => "(id: ID!)",
-            _ => "",
+        let arguments = match (field.arguments, field.by_id) {
+            (Some(arguments), _) => format!("({})", arguments.declared()),
+            (_, true) => "(id: ID!)".to_owned(),
+            _ => String::new(),
         };
         let mut text = format!("{}{arguments}: {ty}", field.name);
         if !federated {
@@ -107,9 +111,11 @@ impl Graph {
                 union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
             out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
         }
-        let is_known = |color: &str| self.fragments().iter().any(|(_, text)| text.contains(color));
-        if is_known("enum Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
+        add_inputs(&mut out);
+        if out.contains("Shade") {
+            let has = |subgraph: &usize| self.fragment(*subgraph).contains("enum Shade");
+            let own = (0..self.subgraphs).filter(has).map(|subgraph| format!(" ONLY_{subgraph}"));
+            out.push_str(&format!("enum Shade {{ DARK PALE{} }}\n", own.collect::<String>()));
         }
         out
     }
@@ -129,9 +135,11 @@ impl Graph {
         if out.contains("Ref!") {
             out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
         }
-        if out.contains("Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
+        if out.contains("Shade") {
+            // What no other subgraph has is never in the data.
+            out.push_str(&format!("enum Shade {{ DARK PALE ONLY_{subgraph} }}\n"));
         }
+        add_inputs(out);
     }
 
     fn fragment(&self, subgraph: usize) -> String {
@@ -153,7 +161,8 @@ impl Graph {
         for (index, entity) in self.entities.iter().enumerate() {
             let Some(view) = entity.views.get(&subgraph) else { continue };
             let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
-            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\")")));
+            let closed = if view.is_closed { ", resolvable: false" } else { "" };
+            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\"{closed})")));
             let mut fields: Vec<String> = view.key_lines().map(|(_, line)| line.to_owned()).collect();
             let own = owned(&entity.fields);
             fields.extend(own);
@@ -196,5 +205,18 @@ impl Graph {
             .collect();
         let link = "https://specs.apollo.dev/federation/v2.9";
         format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
+    }
+}
+
+/// What arguments and leaves are made of.
+fn add_inputs(out: &mut String) {
+    if out.contains("Filter") {
+        out.push_str(super::arguments::FILTER);
+    }
+    if out.contains("Color") {
+        out.push_str("enum Color { RED GREEN BLUE }\n");
+    }
+    if out.contains("Blob") {
+        out.push_str("scalar Blob\n");
     }
 }
