@@ -129,7 +129,7 @@ pub(super) fn object(
         field_name: name(key),
         response_key: name(key),
         ty: ty(ty_text),
-        value: ProjectionValue::Object { from: vec![from], object: Box::new(object) },
+        value: ProjectionValue::Object { from: vec![from], object: Arc::new(object) },
         fallback: None,
     }
 }
