@@ -316,7 +316,7 @@ impl Solver<'_, '_> {
                 let is_asked = matches!(kind, JobKind::Entities { mode: ResolverMode::Interface(_), .. });
                 !(is_asked && context.origin == Origin::Jump)
             }
-            How::Jump(_) | How::Lift(_) => false,
+            How::Jump(_) | How::Lift(_) | How::LiftConnected(_) => false,
         };
         state.trusted && is_told
     }
