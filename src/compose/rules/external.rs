@@ -40,7 +40,7 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
             if selected || is_asked_by_interface(subgraph, ty, field_name) {
                 continue;
             }
-            // An upgrade takes unused external fields away, up to the last one of a type.
+            // An upgrade takes unused external fields away, unless a type has nothing else.
             let old = subgraph.names.dialect == Dialect::Federation1;
             let code = if old { "TYPE_WITH_ONLY_UNUSED_EXTERNAL" } else { "EXTERNAL_UNUSED" };
             let message = format!("`{name}.{field_name}` is `@external`, and nothing in this fragment uses it.");
