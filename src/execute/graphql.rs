@@ -129,6 +129,11 @@ pub(crate) fn write_key_prefix(input: usize, out: &mut Vec<u8>) {
     out.push(b':');
 }
 
+/// The response key of the entities of an input, of so many.
+pub(crate) fn entities_alias(input: usize, inputs: usize) -> Cow<'static, str> {
+    if inputs < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
+}
+
 impl Entities<'_> {
     /// The input of a key, and its representation.
     fn parse_key<'k>(&self, key: &'k [u8]) -> (usize, &'k [u8]) {
@@ -141,7 +146,7 @@ impl Entities<'_> {
     }
 
     fn alias(&self, input: usize) -> Cow<'static, str> {
-        if self.inputs.len() < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
+        entities_alias(input, self.inputs.len())
     }
 
     /// The keys of each input, as indices.

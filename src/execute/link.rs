@@ -8,14 +8,15 @@ use bytes::Bytes;
 use weft_loaders::{Answer, Entry, LoadError, Outcome, Stale};
 
 use super::connect;
-use super::errors::{Code, Failure, FailureId, LoadId, Place};
+use super::errors::{Code, Failure, FailureId, LoadId, Place, Told};
+use super::gather::{Gathered, Wanted};
 use super::graphql::{self, Note, PathSegment, ServiceError};
 use super::json::{self, Fault};
 use super::layout::NodeId;
 use super::places::{self, Answered};
 use super::prepared::{PreparedConnector, Reading};
 use super::read::{AnswerReader, Mode, Unread};
-use super::run::{Gathered, Loaded, State, Wanted, What};
+use super::run::{Loaded, State, What};
 use super::slots::Slot;
 use crate::connect::Pick;
 use crate::planner::plan::{Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
@@ -173,7 +174,7 @@ impl State<'_> {
                 .filter(|_| !(reached && whole))
                 .and_then(|path| places::find(&prepared.plan, &prepared.layout, of, &path));
             let has_place = place.is_some();
-            let failure = self.service_failure(load, error, place, whole);
+            let failure = self.service_failure(load, error, place);
             first = first.or(Some(failure));
             reason = reason.or(has_place.then_some(failure));
             if let Some(slot) = slot {
@@ -190,23 +191,10 @@ impl State<'_> {
         if whole || data == Slot::Null { Slot::Object(base) } else { data }
     }
 
-    fn service_failure(
-        &mut self,
-        load: LoadId,
-        error: ServiceError,
-        place: Option<Place>,
-        object_was_answered: bool,
-    ) -> FailureId {
+    fn service_failure(&mut self, load: LoadId, error: ServiceError, place: Option<Place>) -> FailureId {
         let ServiceError { message, extensions, .. } = error;
-        self.arena.failures.push(Failure {
-            load,
-            code: Code::Downstream,
-            message,
-            downstream: extensions,
-            place,
-            object_was_answered,
-            is_consequence: false,
-        })
+        let told = place.map_or(Told::WhereMissed, Told::At);
+        self.arena.failures.push(Failure { load, code: Code::Downstream, message, downstream: extensions, told })
     }
 
     /// The slot that a path below a record names, and whether the answer goes as far as the path: one that goes on below
@@ -268,9 +256,10 @@ impl State<'_> {
                     Slot::Failed(failure)
                 }
             };
-            let shape = inputs[wanted.input].shape;
+            let input = &inputs[wanted.input];
             let read_stale = |state: &mut Self, stale: &Stale| read(state, load, &stale.entry, *wanted);
-            values.push(self.standing_in(value, shape, stale.as_ref(), read_stale));
+            let value = self.standing_in(value, input.shape, stale.as_ref(), read_stale);
+            values.push(self.put_lacks(value, input, &gathered.lacks[wanted.lacks]));
         }
         for target in &gathered.targets {
             self.arena.set(target.slot, values.get(target.wanted).copied().unwrap_or(Slot::Null));
@@ -288,7 +277,7 @@ impl State<'_> {
     ) -> Slot {
         let Some((of, reading)) = of.and_then(|of| Some((of, of.readings.get(input)?))) else { return Slot::Null };
         if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
-            return Slot::Failed(self.service_failure(load, error, None, false));
+            return Slot::Failed(self.service_failure(load, error, None));
         }
         let read = match entry.data.split_first() {
             Some((&connect::MAPPED, _)) => {
@@ -375,7 +364,7 @@ impl State<'_> {
         if value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
             // They are told, but not known to be about this entity.
             for (error, _) in errors {
-                self.service_failure(load, error, None, false);
+                self.service_failure(load, error, None);
             }
             return value;
         }

@@ -6,6 +6,8 @@
 //! ```text
 //! run             starts each fetch when those before it are done, and links what they answer
 //! positions       which objects stand where; from the answers so far
+//! gather          what a fetch is asked for: keys, each once; without what requires something that failed
+//! without         a downstream operation without some fields
 //! representation  what identifies an object, as bytes
 //! graphql         `_entities` and root operations of GraphQL services
 //! connect         calls of HTTP/JSON services
@@ -20,6 +22,7 @@
 
 mod connect;
 mod errors;
+mod gather;
 mod graphql;
 mod json;
 mod layout;
@@ -36,6 +39,7 @@ mod stale;
 #[cfg(test)]
 pub(crate) mod tests;
 mod told;
+mod without;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -147,7 +147,7 @@ impl<'s> Writer<'s> {
 
     fn tell_at_place(&mut self, placed: Placed, fallback: Option<&str>, report: FallbackReport) {
         let view = self.view;
-        let place = view.arena.failures.get(placed.failure).place.as_ref();
+        let place = view.arena.failures.place(placed.failure);
         let below = place.map_or(&[][..], |place| &place.path);
         let path: Vec<Segment<'_>> = self.path[..placed.depth].iter().copied().chain(steps(below)).collect();
         self.told.failure(view, placed.failure, &path, fallback, report);
@@ -156,7 +156,7 @@ impl<'s> Writer<'s> {
     /// Tells a failure here; or, if it is that of a field further down, there, and once.
     fn tell_with(&mut self, failure: FailureId, fallback: Option<&str>, report: FallbackReport) {
         let view = self.view;
-        let depth = match &view.arena.failures.get(failure).place {
+        let depth = match view.arena.failures.place(failure) {
             Some(place) if place.position == view.plan.projection.position => Some((place, 0)),
             Some(place) if place.position == self.position => Some((place, self.depth)),
             _ => None,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::errors::{Code, Failure, FailureId, LoadId, Step, TOLD_MAX};
+use super::errors::{self, Code, Failure, FailureId, LoadId, Step, TOLD_MAX};
 use super::json;
 use super::positions::View;
 use crate::planner::plan::{ObjectProjection, PositionId, ProjectionField, ProjectionValue};
@@ -106,9 +106,9 @@ impl Told {
         let failures = &view.arena.failures;
         for (id, failure) in failures.iter() {
             // A service's own error is always told, once at least. A failed load of which nothing was asked is not.
-            let owed = failure.code == Code::Downstream && !failure.is_consequence;
+            let owed = failure.code == Code::Downstream && !matches!(failure.told, errors::Told::AsReason);
             if owed && !self.seen.get(id.0 as usize).is_some_and(|seen| *seen) {
-                let path = match &failure.place {
+                let path = match failures.place(id) {
                     Some(place) if place.position == view.plan.projection.position => steps(&place.path).collect(),
                     _ => path_of(view, failures.get_load(failure.load).position),
                 };

@@ -257,13 +257,24 @@ pub struct EntityInput {
     pub types: Vec<Name>,
     /// Where the answer is linked: a slot in an earlier record of the position.
     pub link: (RecordId, SlotId),
-    /// What identifies an object.
+    /// What identifies an object, and what all that is asked of it requires.
     pub representation: Representation,
+    /// What some of its fields require; empty for connectors, of which each call gives what it requires itself.
+    pub requirements: Vec<Requirement>,
     /// The layout of an answered entity.
     pub shape: ShapeId,
     /// For [`Call::Entities`], the variable that its representations are sent in: `representations` for a single input, else
     /// `r0`, `r1`, …, unless the client uses that name itself. Empty for connectors.
     pub variable: String,
+}
+
+/// A field of an entity that needs more than the key. Where that could not be had, the others are asked for without it.
+#[derive(Debug)]
+pub struct Requirement {
+    /// Which members of the answer it is: indices in the fields of the input's shape. (One field may have several aliases.)
+    pub fields: Vec<usize>,
+    /// What it needs, per concrete type; all of it is also in the input's representation. An object of another type needs nothing.
+    pub branches: Vec<RepresentationBranch>,
 }
 
 /// What is sent to identify an object: a small projection of what is known of it.
@@ -302,7 +313,7 @@ pub struct RepresentationField {
     pub name: Name,
     /// Sources of its value: the first record slot that is present.
     pub from: Vec<(RecordId, SlotId)>,
-    /// Part of the key: where it is null, the object is not sent. A required field may be null.
+    /// Part of the key: where it is null, the object is not sent. A required field may be null, but not have failed.
     pub is_key: bool,
     /// For objects (and lists of them): what is sent of each.
     pub nested: Option<Box<NestedRepresentation>>,

@@ -40,6 +40,7 @@ fn users_plan() -> Plan {
         types: Vec::new(),
         link: at(0, 5),
         representation: by_id(RepresentationTypename::Fixed(name("User")), at(0, 0)),
+        requirements: Vec::new(),
         shape: ShapeId(2),
         variable: "representations".into(),
     };
