@@ -62,7 +62,7 @@ fn reads_back(supergraph: &Supergraph) {
 /// What the model knows beside its schemas.
 fn facts(supergraph: &Supergraph) -> impl std::fmt::Debug {
     let of = |s: &Subgraph| format!("{} {:?} {:?} {:?} {:?}", s.name, s.url, s.types, s.resolvers, s.timeout_ms);
-    supergraph.subgraphs.iter().map(of).collect::<Vec<_>>()
+    (supergraph.subgraphs.iter().map(of).collect::<Vec<_>>(), format!("{:?}", supergraph.access))
 }
 
 /// The definitions that stand in every supergraph document would only hide what a case is about.

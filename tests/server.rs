@@ -60,8 +60,88 @@ async fn requests_that_are_not_well_formed_are_refused_before_the_gateway() {
         let answer = gateway.post(headers, body).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{headers}{body}");
     }
-    let answer = exchange(gateway.address, b"PUT /graphql HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n\r\n").await;
-    assert_eq!((answer.status, answer.header("allow")), (405, "GET, POST"));
+    for method in ["PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
+        let answer = gateway.ask(method, "/graphql", "").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD, POST, OPTIONS"), "{method}");
+        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+    }
+}
+
+#[tokio::test]
+async fn the_type_and_the_coding_of_a_body_are_said_once() {
+    let gateway = Gateway::start(settings()).await;
+    for headers in [
+        "content-type: application/json\r\ncontent-type: application/json\r\n",
+        "content-type: application/json\r\ncontent-type: text/plain\r\n",
+        "content-type: application/json, text/plain\r\n",
+        "content-type: application/json\r\ncontent-encoding: identity\r\ncontent-encoding: gzip\r\n",
+        "content-type: application/json\r\ncontent-encoding: gzip, gzip\r\n",
+        "content-type: \u{e9}\r\n",
+    ] {
+        let answer = gateway.post(headers, TYPENAME).await;
+        assert_eq!((answer.status, answer.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{headers}");
+    }
+    let lengths = "content-type: application/json\r\ncontent-length: 3\r\n";
+    assert_eq!(gateway.post(lengths, TYPENAME).await.status, 400, "two lengths are two requests for somebody");
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body_and_options_tells_the_methods() {
+    let cors_origins = vec!["https://app.example".to_owned()];
+    for settings in [settings(), Settings { cors_origins, ..settings() }] {
+        let gateway = Gateway::start(settings).await;
+        let get = gateway.ask("GET", "/graphql?query=%7B__typename%7D", "").await;
+        let head = gateway.ask("HEAD", "/graphql?query=%7B__typename%7D", "").await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        for name in ["content-type", "content-length", "cache-control"] {
+            assert_eq!(head.header(name), get.header(name), "{name}");
+        }
+        let head = gateway.ask("HEAD", "/graphql?query=mutation%7B__typename%7D", "").await;
+        assert_eq!((head.status, head.header("allow"), head.body.len()), (405, "POST", 0));
+        assert_eq!(gateway.ask("HEAD", "/graphql", "").await.status, 400);
+        assert_eq!(gateway.ask("HEAD", "/health", "").await.status, 200);
+        let answer = gateway.ask("OPTIONS", "/graphql", "").await;
+        assert_eq!((answer.status, answer.header("allow")), (204, "GET, HEAD, POST, OPTIONS"));
+        let answer = gateway.ask("POST", "/health", "content-length: 0\r\n").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
+    let gateway = Gateway::start(Settings { body_bytes_max: 1_000, ..settings() }).await;
+    let head = |length: usize, headers: &str| {
+        format!(
+            "POST /graphql HTTP/1.1\r\nhost: weft\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\
+             connection: close\r\n{headers}\r\n"
+        )
+    };
+    // Whoever is refused is not told to go on, whatever the reason.
+    for (length, headers, status, code) in [
+        (1_001, JSON, 413, "PAYLOAD_TOO_LARGE"),
+        (1 << 62, JSON, 413, "PAYLOAD_TOO_LARGE"),
+        (100, "content-type: text/plain\r\n", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (100, "content-type: application/json\r\ncontent-encoding: br\r\n", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (100, "content-type: application/json\r\naccept: image/png\r\n", 406, "NOT_ACCEPTABLE"),
+    ] {
+        let answer = exchange(gateway.address, head(length, headers).as_bytes()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{length} {headers}");
+    }
+    let mut client = TcpStream::connect(gateway.address).await.expect("it listens");
+    client.write_all(head(TYPENAME.len(), JSON).as_bytes()).await.expect("sent");
+    let mut leave = [0; 25];
+    tokio::time::timeout(DEADLINE, client.read_exact(&mut leave)).await.expect("in time").expect("read");
+    assert_eq!(&leave, b"HTTP/1.1 100 Continue\r\n\r\n");
+    client.write_all(TYPENAME.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    client.read_to_end(&mut bytes).await.expect("read");
+    assert_eq!(Answer::parse(&bytes).status, 200);
+    // Without a length, what arrives is counted.
+    let chunked = format!(
+        "POST /graphql HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{JSON}transfer-encoding: chunked\r\n\r\n3e9\r\n{}\r\n",
+        " ".repeat(1_001)
+    );
+    assert_eq!(exchange(gateway.address, chunked.as_bytes()).await.status, 413);
 }
 
 #[tokio::test]
@@ -73,6 +153,10 @@ async fn a_query_comes_by_get_and_a_mutation_does_not() {
     assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{}", answer.text());
     let answer = gateway.get("/graphql", "accept: application/json\r\n").await;
     assert_eq!(answer.status, 400);
+    for query in ["query=%7B__typename%20%23%ff%7D", "query=%7B__typename%7D&variables=%7B%22x%22:%22%C3%28%22%7D"] {
+        let answer = gateway.get(&format!("/graphql?{query}"), "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "BAD_REQUEST"), "what is not UTF-8 is not mended");
+    }
     let answer = gateway.get("/graphql", "accept: text/html,*/*;q=0.8\r\n").await;
     assert_eq!((answer.status, answer.header("location")), (303, "/playground"));
 }
@@ -118,6 +202,8 @@ async fn headers_are_bounded_in_number_size_and_time() {
     assert_eq!(gateway.get("/health", &many).await.status, 431);
     let large = format!("x-large: {}\r\n", "x".repeat(70_000));
     assert_eq!(gateway.get("/health", &large).await.status, 431);
+    let long = format!("/graphql?query={}", "x".repeat(66_000));
+    assert!(matches!(gateway.get(&long, "").await.status, 414 | 431));
     let fits = format!("x-large: {}\r\n", "x".repeat(50_000));
     assert_eq!(gateway.get("/health", &fits).await.status, 200);
 

@@ -35,6 +35,40 @@ pub(crate) struct Names {
     known: HashMap<Name, (Known, &'static str)>,
     /// Types that were imported from a specification.
     pub(crate) imported_types: HashSet<Name>,
+    /// Somebody else's specifications, which this fragment links.
+    pub(crate) features: Vec<Feature>,
+}
+
+/// A linked specification that nothing here knows.
+#[derive(Debug)]
+pub(crate) struct Feature {
+    /// Its address without the version.
+    pub(crate) identity: String,
+    /// Its own name: the last part of the identity.
+    pub(crate) spec: String,
+    pub(crate) version: (u32, u32),
+    /// What its names start with here.
+    prefix: String,
+    /// Directives with names of their own here: (in the specification, here), without `@`.
+    imports: Vec<(String, String)>,
+    pub(crate) link: Node<Directive>,
+}
+
+impl Feature {
+    /// The specification's name for what the fragment calls `local`, if it is one of its directives.
+    pub(crate) fn canonical<'f>(&'f self, local: &'f str) -> Option<&'f str> {
+        let imported = self.imports.iter().find(|(_, l)| l == local).map(|(canonical, _)| canonical.as_str());
+        let prefixed = || {
+            let rest = local.strip_prefix(self.prefix.as_str())?;
+            if rest.is_empty() { Some(self.spec.as_str()) } else { rest.strip_prefix("__") }
+        };
+        imported.or_else(prefixed)
+    }
+
+    /// Its address with the version.
+    pub(crate) fn url(&self) -> String {
+        format!("{}/v{}.{}", self.identity, self.version.0, self.version.1)
+    }
 }
 
 impl Names {
@@ -56,7 +90,8 @@ impl Names {
 
 /// Resolves the links of a fragment.
 pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagnostic>) -> Names {
-    let mut links = Links { names: HashMap::default(), types: HashSet::default(), fed2: false, places, out };
+    let (names, types, features) = Default::default();
+    let mut links = Links { names, types, features, fed2: false, places, out };
     let applied = schema_directives(document);
     let link = link_name(&applied);
     links.names.insert(link.clone(), (Known::Link, "link"));
@@ -69,12 +104,13 @@ pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagno
             links.names.entry(name(entry.name)).or_insert((entry.known, entry.name));
         }
     }
-    Names { dialect, known: links.names, imported_types: links.types }
+    Names { dialect, known: links.names, imported_types: links.types, features: links.features }
 }
 
 struct Links<'a> {
     names: HashMap<Name, (Known, &'static str)>,
     types: HashSet<Name>,
+    features: Vec<Feature>,
     fed2: bool,
     places: &'a Places,
     out: &'a mut Vec<Diagnostic>,
@@ -100,8 +136,7 @@ impl Links<'_> {
             (APOLLO, "federation") => self.federation(link, version, &prefix),
             FRAGMENT_SPEC => self.fragment(link, version, &prefix),
             (APOLLO, "link") => {}
-            (APOLLO, "tag") => self.single(link, &prefix, "tag"),
-            (APOLLO, "inaccessible") => self.single(link, &prefix, "inaccessible"),
+            (APOLLO, spec) if own_directives(spec).is_some() => self.own_specification(link, &prefix, spec),
             (APOLLO, "connect") => self.error(
                 "UNSUPPORTED_LINKED_FEATURE",
                 link,
@@ -122,14 +157,28 @@ impl Links<'_> {
                 format!("`{url}` is linked with `for:`, which asks the gateway to know it, and it doesn't."),
                 Some("Leave out `for:` if the graph is right without it."),
             ),
-            _ => {}
+            _ => {
+                let directive = |name: String| name.strip_prefix('@').map(str::to_owned);
+                let imports = imports(link).filter_map(|(_, name, local)| Some((directive(name)?, directive(local)?)));
+                let imports = imports.collect();
+                self.check_import_syntax(link);
+                self.features.push(Feature {
+                    identity: format!("{base}/{spec}"),
+                    spec: spec.to_owned(),
+                    version,
+                    prefix,
+                    imports,
+                    link: link.clone(),
+                });
+            }
         }
     }
 
     fn federation(&mut self, link: &Node<Directive>, version: (u32, u32), prefix: &str) {
         self.fed2 = true;
         if version.0 != 2 || version.1 > FEDERATION_MINOR_MAX {
-            self.unknown_version(link, "federation", version, &format!("v2.0 to v2.{FEDERATION_MINOR_MAX}"));
+            let known = format!("v2.0 to v2.{FEDERATION_MINOR_MAX}");
+            self.unknown_version("UNKNOWN_FEDERATION_LINK_VERSION", link, "federation", version, &known);
             // Read on as the newest, so that one wrong digit does not drown the rest in follow-up errors.
         }
         let minor = if version.0 == 2 { version.1.min(FEDERATION_MINOR_MAX) } else { FEDERATION_MINOR_MAX };
@@ -151,18 +200,24 @@ impl Links<'_> {
     fn fragment(&mut self, link: &Node<Directive>, version: (u32, u32), prefix: &str) {
         self.fed2 = true;
         if version != (1, 0) {
-            self.unknown_version(link, "the fragment language", version, "v1.0");
+            self.unknown_version("UNKNOWN_LINK_VERSION", link, "the fragment language", version, "v1.0");
         }
         self.import(link, prefix, "fragment", |e| e.fragment);
     }
 
-    /// A specification of one directive, which has the specification's name.
-    fn single(&mut self, link: &Node<Directive>, prefix: &str, spec: &'static str) {
-        let renamed = imports(link).find(|(_, what, _)| what.strip_prefix('@') == Some(spec)).map(|(.., to)| to);
-        let local = renamed.as_deref().and_then(|to| to.strip_prefix('@')).unwrap_or(prefix).to_owned();
-        let Some(entry) = CATALOGUE.iter().find(|e| e.name == spec) else { return };
-        if let Ok(local) = Name::new(&local) {
-            self.names.insert(local, (entry.known, entry.name));
+    /// A specification of some of Federation's directives: the main one has the specification's name, others its prefix.
+    fn own_specification(&mut self, link: &Node<Directive>, prefix: &str, spec: &str) {
+        for element in own_directives(spec).unwrap_or_default() {
+            let renamed = imports(link).find(|(_, what, _)| what.strip_prefix('@') == Some(element)).map(|(.., to)| to);
+            let local = match renamed.as_deref().and_then(|to| to.strip_prefix('@')) {
+                Some(local) => local.to_owned(),
+                None if *element == spec => prefix.to_owned(),
+                None => format!("{prefix}__{element}"),
+            };
+            let entry = CATALOGUE.iter().find(|e| e.name == *element);
+            if let (Some(entry), Ok(local)) = (entry, Name::new(&local)) {
+                self.names.insert(local, (entry.known, entry.name));
+            }
         }
     }
 
@@ -238,9 +293,16 @@ impl Links<'_> {
         }
     }
 
-    fn unknown_version(&mut self, link: &Node<Directive>, what: &str, (major, minor): (u32, u32), known: &str) {
+    fn unknown_version(
+        &mut self,
+        code: &'static str,
+        link: &Node<Directive>,
+        what: &str,
+        (major, minor): (u32, u32),
+        known: &str,
+    ) {
         let message = format!("There is no v{major}.{minor} of {what} here.");
-        self.error("UNKNOWN_LINK_VERSION", link, message, Some(&format!("Supported: {known}.")));
+        self.error(code, link, message, Some(&format!("Supported: {known}.")));
     }
 
     fn error(&mut self, code: &'static str, link: &Node<Directive>, message: impl Into<String>, help: Option<&str>) {
@@ -252,6 +314,20 @@ impl Links<'_> {
         diagnostic.help = help.map(str::to_owned);
         self.out.push(diagnostic);
     }
+}
+
+/// Federation's directives that also have a specification of their own, by its name.
+fn own_directives(spec: &str) -> Option<&'static [&'static str]> {
+    Some(match spec {
+        "tag" => &["tag"],
+        "inaccessible" => &["inaccessible"],
+        "authenticated" => &["authenticated"],
+        "requiresScopes" => &["requiresScopes"],
+        "policy" => &["policy"],
+        "cost" => &["cost", "listSize"],
+        "context" => &["context", "fromContext"],
+        _ => return None,
+    })
 }
 
 /// See [`FRAGMENT`]; a pattern.

@@ -29,6 +29,7 @@
 //! name another root field has is called `name__fragment` there. A fragment without an address has `url: ""` in its
 //! `@join__graph`.
 
+mod access;
 mod directives;
 mod facts;
 mod findings;
@@ -107,6 +108,7 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     let (supergraph, found) = read::from_document(&document, &sources);
     out.extend(found);
     let supergraph = supergraph?;
+    rules::check_supergraph(&supergraph, &subgraphs, out);
     satisfiability::check(&supergraph, &subgraphs, out);
     (!has_errors(out)).then_some(supergraph)
 }

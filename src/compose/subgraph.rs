@@ -219,11 +219,6 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
 fn refusal_help(canonical: &str) -> &'static str {
     match canonical {
         "mock" => "Remove it, and point the fragment's `@source` at a service that answers.",
-        "cost" | "listSize" => "Remove it; the gateway's own limits apply to every operation.",
-        "authenticated" | "requiresScopes" | "policy" => {
-            "Remove it only if the service itself checks who may read this: the gateway does not."
-        }
-        "context" | "fromContext" => "Pass the value as an argument, or require it by a field of the same object.",
         "cacheTag" => "Remove it; `@cacheControl` says how long an answer may be reused.",
         _ => "Remove it: a directive that is composed without an effect would promise something untrue.",
     }
@@ -435,7 +430,7 @@ fn build(document: &Document, names: &Names, findings: &mut Findings<'_>, out: &
             failed.partial
         }
     };
-    let ours = |name: &str| name.starts_with("weft__") || name == "federation__FieldSet";
+    let ours = |name: &str| name.starts_with("weft__") || name.starts_with("federation__");
     schema.types.retain(|name, _| !ours(name));
     schema.directive_definitions.retain(|name, _| names.get(name).is_none());
     schema

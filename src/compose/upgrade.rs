@@ -35,6 +35,7 @@ pub(crate) fn upgrade(subgraphs: &mut [Subgraph]) {
             refresh(subgraph);
             remove_unused_externals(subgraph);
             remove_fake_externals(subgraph);
+            remove_marks_of_externals(subgraph);
             refresh(subgraph);
         }
     }
@@ -262,6 +263,20 @@ fn remove_fake_externals(subgraph: &mut Subgraph) {
         }
         let mut changed = field.clone();
         changed.directives.0.retain(|d| subgraph.names.get(&d.name).is_none_or(|(known, _)| known != Known::External));
+        Some(changed)
+    });
+}
+
+/// What is said of a field is said by whoever resolves it: Federation 1 took no offence at a mark that had no effect.
+fn remove_marks_of_externals(subgraph: &mut Subgraph) {
+    change_fields(subgraph, |subgraph, _, field| {
+        let is_mark =
+            |d: &Node<Directive>| matches!(subgraph.names.get(&d.name), Some((Known::Tag | Known::Inaccessible, _)));
+        if !subgraph.has(&field.directives, Known::External) || !field.directives.iter().any(is_mark) {
+            return None;
+        }
+        let mut changed = field.clone();
+        changed.directives.0.retain(|d| !is_mark(d));
         Some(changed)
     });
 }

@@ -170,9 +170,7 @@ impl State<'_> {
         let (mut first, mut reason) = (None, None);
         for (error, path) in errors {
             let (slot, reached) = path.as_ref().map_or((None, false), |path| self.place(of, base, path));
-            let place = path
-                .filter(|_| !(reached && whole))
-                .and_then(|path| places::find(&prepared.plan, &prepared.layout, of, &path));
+            let place = path.filter(|_| !(reached && whole)).and_then(|path| places::find(prepared, of, &path));
             let has_place = place.is_some();
             let failure = self.service_failure(load, error, place);
             first = first.or(Some(failure));

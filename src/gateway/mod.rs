@@ -68,6 +68,8 @@ pub enum Outcome {
     MethodNotAllowed,
     /// Refused by a limit, or nothing could be planned: there is no `data`.
     Refused,
+    /// Something went wrong here: there is no `data`.
+    Failed,
 }
 
 /// Answers requests.
@@ -190,7 +192,7 @@ impl RequestError {
 
     /// Something that should not happen; what it was stands in the log.
     fn internal() -> RequestError {
-        RequestError::new(Outcome::Refused, "INTERNAL_SERVER_ERROR", "Internal server error.")
+        RequestError::new(Outcome::Failed, "INTERNAL_SERVER_ERROR", "Internal server error.")
     }
 }
 

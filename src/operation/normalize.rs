@@ -27,7 +27,6 @@ pub fn normalize(
         possible: HashMap::default(),
         known: HashMap::default(),
         interned: HashMap::default(),
-        sizes: HashMap::default(),
         steps_left: document.merge_steps_max,
     };
     let definition = &operation.definition;
@@ -72,8 +71,6 @@ struct Normalize<'a> {
     known: HashMap<(Name, Vec<*const executable::SelectionSet>), SelectionSet>,
     /// Equal sets are one.
     interned: HashMap<Vec<Branch>, SelectionSet>,
-    /// Fields at and below a set, as often as they are written.
-    sizes: HashMap<SelectionSet, usize>,
     steps_left: usize,
 }
 
@@ -91,10 +88,7 @@ impl<'a> Normalize<'a> {
     fn selection_set(&mut self, declared: &Name, sets: Vec<&'a executable::SelectionSet>) -> Option<SelectionSet> {
         let key = (declared.clone(), sets.iter().map(|set| std::ptr::from_ref(*set)).collect());
         if let Some(known) = self.known.get(&key) {
-            let known = known.clone();
-            // The set is shared, but what is written of it is not: the projection of a plan is a tree.
-            self.step(self.size(&known))?;
-            return Some(known);
+            return Some(known.clone());
         }
         let mut conditions = IndexSet::default();
         for set in &sets {
@@ -128,20 +122,13 @@ impl<'a> Normalize<'a> {
         let selection = match self.interned.get(&branches) {
             Some(same) => same.clone(),
             None => {
-                let below = |field: &Field| 1 + field.selection.as_ref().map_or(0, |set| self.size(set));
-                let size = branches.iter().flat_map(|branch| &branch.fields).map(below).sum();
                 let selection = SelectionSet { branches: branches.clone().into() };
-                self.sizes.insert(selection.clone(), size);
                 self.interned.insert(branches, selection.clone());
                 selection
             }
         };
         self.known.insert(key, selection.clone());
         Some(selection)
-    }
-
-    fn size(&self, selection: &SelectionSet) -> usize {
-        self.sizes.get(selection).copied().unwrap_or(0)
     }
 
     /// The fields of types that meet the same conditions. The types part again where a field is declared with

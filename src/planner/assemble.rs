@@ -32,14 +32,17 @@ struct Assembler<'d, 'a> {
     records: HashMap<CtxId, RecordId>,
     /// Link slots by job.
     links: HashMap<JobId, SlotId>,
+    /// What is written of the objects of a position, by what is selected of them.
+    projections: HashMap<(PosId, &'a SelectionSet), Arc<ObjectProjection>>,
 }
 
 /// Puts the plan together.
-pub(super) fn plan(draft: &mut Draft<'_>, operation: &Operation, groups: &[Group]) -> Result<Plan, TooLong> {
+pub(super) fn plan<'a>(draft: &mut Draft<'a>, operation: &'a Operation, groups: &[Group]) -> Result<Plan, TooLong> {
     for job in groups.iter().flat_map(|group| &group.jobs) {
         add_keys_to_match(draft, *job);
     }
-    let mut assembler = Assembler { draft, operation, records: HashMap::default(), links: HashMap::default() };
+    let (records, links, projections) = Default::default();
+    let mut assembler = Assembler { draft, operation, records, links, projections };
     let fetch_of = groups
         .iter()
         .enumerate()
@@ -523,7 +526,17 @@ impl<'a> Assembler<'_, 'a> {
         slots.collect()
     }
 
-    fn object(&self, pos: PosId, set: &SelectionSet) -> ObjectProjection {
+    /// Many members can write the same of the same objects: that is laid out once.
+    fn shared_object(&mut self, pos: PosId, set: &'a SelectionSet) -> Arc<ObjectProjection> {
+        if let Some(known) = self.projections.get(&(pos, set)) {
+            return Arc::clone(known);
+        }
+        let object = Arc::new(self.object(pos, set));
+        self.projections.insert((pos, set), Arc::clone(&object));
+        object
+    }
+
+    fn object(&mut self, pos: PosId, set: &'a SelectionSet) -> ObjectProjection {
         let draft = self.draft;
         let position = draft.pos(pos);
         let possible = draft.graph.type_info(position.declared).map(|info| Arc::clone(&info.visible));
@@ -568,7 +581,7 @@ impl<'a> Assembler<'_, 'a> {
         needs.filter(answers).collect()
     }
 
-    fn field(&self, pos: PosId, field: &Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {
+    fn field(&mut self, pos: PosId, field: &'a Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {
         let draft = self.draft;
         let type_name = types.first().map_or_else(|| field.name.clone(), |object| draft.graph.name(*object).clone());
         let mut fallback = None;
@@ -584,7 +597,7 @@ impl<'a> Assembler<'_, 'a> {
                         if let (Some(Origin::Nested(parent)), Some(need)) = (base, need) {
                             fallback = self.fallback(parent, need, types);
                         }
-                        let object = Box::new(self.object(child, selection));
+                        let object = self.shared_object(child, selection);
                         ProjectionValue::Object { from: self.object_slots(child), object }
                     }
                     _ => {

@@ -383,7 +383,9 @@ pub enum ProjectionValue {
     Object {
         /// As for a leaf. The child position's `Nested` records name the same slots.
         from: Vec<(RecordId, SlotId)>,
-        /// What is written of each object.
-        object: Box<ObjectProjection>,
+        /// What is written of each object. Shared by all members that write the same of the same objects, so that a projection
+        /// is as large as what the client wrote, not as what its types multiply that to: whoever walks it must not walk a
+        /// shared part twice.
+        object: Arc<ObjectProjection>,
     },
 }

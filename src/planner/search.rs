@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use apollo_compiler::collections::HashMap;
+use apollo_compiler::collections::HashSet;
 
 use super::graph::Graph;
 use super::merge::{self, Group};
@@ -56,7 +56,7 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
         return Err(PlanError::NotServed(operation.kind));
     }
     let mut missing = Missing::default();
-    let writing = projection(&operation.selection, &mut HashMap::default());
+    let writing = projection(&operation.selection);
     let steps_max = budget.steps_max.checked_sub(writing).ok_or(PlanError::TooComplex)?;
     let steps = Cell::new(steps_max);
     let first = attempt(graph, supergraph, operation, &[], &mut missing, &steps);
@@ -67,19 +67,20 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
     assemble::plan(&mut best.draft, operation, &best.groups).map_err(|_| PlanError::TooComplex)
 }
 
-/// Steps that it takes to lay out what is written: a tree, where the operation's sets are shared.
-fn projection<'a>(set: &'a SelectionSet, known: &mut HashMap<&'a SelectionSet, u64>) -> u64 {
-    if let Some(steps) = known.get(set) {
-        return *steps;
-    }
+/// Steps that it takes to lay out what is written: once per set, however many fields share it.
+fn projection(selection: &SelectionSet) -> u64 {
     let mut steps: u64 = 0;
-    for branch in &set.branches {
-        steps = steps.saturating_add((branch.types.len() * (1 + branch.fields.len())) as u64);
-        for inner in branch.fields.iter().filter_map(|field| field.selection.as_ref()) {
-            steps = steps.saturating_add(projection(inner, known));
+    let mut seen = HashSet::default();
+    let mut pending = vec![selection];
+    while let Some(set) = pending.pop() {
+        if !seen.insert(set) {
+            continue;
+        }
+        for branch in &set.branches {
+            steps = steps.saturating_add((branch.types.len() * (1 + branch.fields.len())) as u64);
+            pending.extend(branch.fields.iter().filter_map(|field| field.selection.as_ref()));
         }
     }
-    known.insert(set, steps);
     steps
 }
 

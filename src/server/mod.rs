@@ -15,6 +15,7 @@ mod pages;
 mod parameters;
 mod playground;
 mod refusal;
+mod writes;
 
 use std::fmt;
 use std::io;
@@ -213,7 +214,8 @@ fn public_routes(app: &Arc<App>) -> Router {
     let graphql = Router::new().route("/graphql", any(graphql::handle)).layer(
         ServiceBuilder::new()
             // Only an answer that a browser of another origin may read carries CORS headers, errors included.
-            .layer(cors(&app.settings))
+            .layer(axum::middleware::from_fn(graphql::options))
+            .option_layer(cors(&app.settings))
             // Speed before size: a gateway's answers cross a network once.
             .layer(compression(&app.settings))
             // Below the compression, so that what is timed is the answer's making; above the panics, so that those are
@@ -260,9 +262,9 @@ fn admin_routes(app: &Arc<App>) -> Router {
 }
 
 /// Without origins, no header is sent: a browser then lets only pages of this very origin read answers.
-fn cors(settings: &Settings) -> CorsLayer {
+fn cors(settings: &Settings) -> Option<CorsLayer> {
     if settings.cors_origins.is_empty() {
-        return CorsLayer::new();
+        return None;
     }
     let origins = if settings.cors_origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
@@ -275,7 +277,8 @@ fn cors(settings: &Settings) -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .max_age(Duration::from_secs(600));
     // The configuration refuses credentials together with `*`, which the layer would panic on.
-    layer.allow_credentials(settings.cors_credentials && settings.cors_origins.iter().all(|origin| origin != "*"))
+    let is_named = settings.cors_origins.iter().all(|origin| origin != "*");
+    Some(layer.allow_credentials(settings.cors_credentials && is_named))
 }
 
 fn compression(settings: &Settings) -> CompressionLayer<SizeAbove> {

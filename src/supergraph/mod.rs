@@ -5,6 +5,7 @@
 //! composed graph and the same graph read back from its printed SDL cannot differ.
 //! Deliberately absent: search, costs, I/O.
 
+pub mod access;
 pub mod field_set;
 pub mod policy;
 pub mod read;
@@ -17,6 +18,7 @@ use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
 pub use crate::connect::{KeyBinding, LookupArgument, RequiredArgument};
+pub use access::{Access, AccessRules, Grants};
 pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
@@ -37,6 +39,8 @@ pub struct Supergraph {
     pub schema: Schema,
     /// What clients see: without `@inaccessible` elements, internal lookups and required arguments.
     pub api: Arc<Valid<Schema>>,
+    /// Who may see what, as the graph declares it.
+    pub access: AccessRules,
     /// The standard supergraph SDL that this was read from, as it prints.
     pub sdl: Arc<str>,
 }

@@ -105,11 +105,13 @@ impl Gateway {
     }
 
     pub async fn get(&self, path: &str, headers: &str) -> Answer {
-        exchange(
-            self.address,
-            format!("GET {path} HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{headers}\r\n").as_bytes(),
-        )
-        .await
+        self.ask("GET", path, headers).await
+    }
+
+    /// A request without a body.
+    pub async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{headers}\r\n");
+        exchange(self.address, request.as_bytes()).await
     }
 
     pub async fn post(&self, headers: &str, body: impl AsRef<[u8]>) -> Answer {

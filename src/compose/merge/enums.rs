@@ -18,7 +18,7 @@ impl<'a> Merger<'a> {
         let type_elements = elements(sources);
         let description = self.description(&format!("`{name}`"), &type_elements);
         let mut directives = self.type_joins(sources);
-        directives.extend(self.marks(&type_elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &type_elements).into_iter().map(component));
 
         let mut by_value: IndexMap<Name, ValueSources<'a>> = IndexMap::default();
         for (index, ty) in sources {
@@ -75,6 +75,7 @@ impl<'a> Merger<'a> {
                 subgraph: *subgraph,
                 description: v.description.as_ref(),
                 directives: &v.directives,
+                overridden: false,
             })
             .collect();
         let description = self.description(&format!("`{name}.{value}`"), &elements);
@@ -82,7 +83,7 @@ impl<'a> Merger<'a> {
         for (index, _) in sources {
             directives.push(directive("join__enumValue", vec![("graph", self.graph_value(*index))]));
         }
-        self.marks(&elements).into_iter().for_each(|d| directives.push(d));
+        self.marks(&format!("`{name}.{value}`"), &elements).into_iter().for_each(|d| directives.push(d));
         let merged = EnumValueDefinition { description, value: value.clone(), directives };
         component(sources.first().map_or_else(|| Node::new(merged.clone()), |(_, v)| v.same_location(merged.clone())))
     }

@@ -40,9 +40,12 @@ impl<'a> Merger<'a> {
                 })
                 .collect();
             let roles = self.override_roles(name, &field, &all);
-            let (kept, roles): (Vec<_>, Vec<_>) =
-                all.into_iter().zip(roles).filter(|(_, role)| *role != Role::Overridden).unzip();
-            if let Some(definition) = self.merge_field(name, &field, &kept, &roles, sources) {
+            let (overridden, kept): (Vec<_>, Vec<_>) =
+                all.into_iter().zip(roles).partition(|(_, role)| *role == Role::Overridden);
+            let (kept, roles): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+            let overridden: Vec<_> = overridden.into_iter().map(|(source, _)| source).collect();
+            let merged_field = self.merge_field(name, &field, &kept, &roles, &overridden, sources);
+            if let Some(definition) = merged_field {
                 merged.insert(field, definition);
             }
         }
@@ -55,6 +58,7 @@ impl<'a> Merger<'a> {
         field: &Name,
         sources: &[FieldSource<'a>],
         roles: &[Role],
+        overridden: &[FieldSource<'a>],
         of_type: &TypeSources<'a>,
     ) -> Option<Component<FieldDefinition>> {
         let coordinate = format!("{name}.{field}");
@@ -72,13 +76,16 @@ impl<'a> Merger<'a> {
         let arguments = self.merge_arguments(&coordinate, &bases)?;
         self.check_externals(&coordinate, sources, &ty, &arguments);
 
+        let element = |s: &FieldSource<'a>, overridden| Element {
+            subgraph: s.subgraph,
+            description: s.definition.description.as_ref(),
+            directives: &s.definition.directives,
+            overridden,
+        };
         let elements: Vec<_> = sources
             .iter()
-            .map(|s| Element {
-                subgraph: s.subgraph,
-                description: s.definition.description.as_ref(),
-                directives: &s.definition.directives,
-            })
+            .map(|source| element(source, false))
+            .chain(overridden.iter().map(|source| element(source, true)))
             .collect();
         let description = self.description(&format!("`{coordinate}`"), &elements);
         let mut directives = DirectiveList::new();
@@ -88,7 +95,7 @@ impl<'a> Merger<'a> {
         for source in sources {
             self.carried_by_field(name, source).into_iter().for_each(|d| directives.push(d));
         }
-        let marks = self.marks(&elements);
+        let marks = self.marks(&format!("`{coordinate}`"), &elements);
         let hidden = marks.iter().any(|d| d.name == "inaccessible");
         marks.into_iter().for_each(|d| directives.push(d));
         let internal = |s: &FieldSource<'_>| self.subgraphs[s.subgraph].has(&s.definition.directives, Known::Internal);

@@ -34,7 +34,7 @@ impl<'a> Merger<'a> {
         let type_elements = elements(sources);
         let description = self.description(&format!("`{name}`"), &type_elements);
         let mut directives = self.type_joins(sources);
-        directives.extend(self.marks(&type_elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &type_elements).into_iter().map(component));
 
         let mut by_field: IndexMap<Name, InputSources<'a>> = IndexMap::default();
         for (index, ty) in sources {
@@ -142,6 +142,7 @@ impl<'a> Merger<'a> {
                 subgraph: *subgraph,
                 description: v.description.as_ref(),
                 directives: &v.directives,
+                overridden: false,
             })
             .collect();
         let (first_index, first) = *sources.first()?;
@@ -179,7 +180,7 @@ impl<'a> Merger<'a> {
         let default_value = self.merge_default(coordinate, sources, codes)?;
         let description = self.description(&format!("`{coordinate}`"), &elements);
         let mut directives = apollo_compiler::ast::DirectiveList::new();
-        self.marks(&elements).into_iter().for_each(|d| directives.push(d));
+        self.marks(&format!("`{coordinate}`"), &elements).into_iter().for_each(|d| directives.push(d));
         let merged = InputValueDefinition {
             description,
             name: name.clone(),

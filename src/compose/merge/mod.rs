@@ -8,7 +8,9 @@ mod arguments;
 mod carried;
 mod document;
 mod enums;
+mod features;
 mod fields;
+mod guards;
 mod hidden_inputs;
 mod inputs;
 mod marks;
@@ -18,6 +20,8 @@ mod scalars;
 mod sharing;
 mod types;
 mod unions;
+
+use std::collections::BTreeSet;
 
 use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::collections::{HashMap, IndexMap, IndexSet};
@@ -46,6 +50,8 @@ pub(crate) struct Merger<'a> {
     usage: HashMap<Name, Usage>,
     /// Interface → the subgraphs in which an object stands for it.
     pub(crate) interface_objects: HashMap<Name, Vec<usize>>,
+    /// Federation's directives that the document applies and that have specifications of their own, by name.
+    used: BTreeSet<&'static str>,
     pub(crate) out: Vec<Diagnostic>,
 }
 
@@ -66,8 +72,10 @@ pub(crate) fn merge(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) -> Option
         merger.types.insert(name, sources);
     }
     merger.add_interface_object_fields(&mut document);
+    merger.guard_interfaces(&mut document);
     document::name_roots(&mut document);
     hidden_inputs::hide(&mut document);
+    features::link(&mut document, &merger.used);
     merger.carry_schema_directives(&mut document);
     let sound = merger.out.iter().all(|d| d.severity == Severity::Hint);
     out.append(&mut merger.out);
@@ -84,6 +92,7 @@ impl<'a> Merger<'a> {
             members: HashMap::default(),
             usage: HashMap::default(),
             interface_objects: HashMap::default(),
+            used: BTreeSet::new(),
             out: Vec::new(),
         };
         for (index, subgraph) in subgraphs.iter().enumerate() {

@@ -75,7 +75,7 @@ impl<'a> Merger<'a> {
         for (index, ty) in sources {
             directives.extend(self.carried_by_type(*index, ty).into_iter().map(component));
         }
-        directives.extend(self.marks(&elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &elements).into_iter().map(component));
         let fields = self.merge_fields(name, sources);
         Composite { description, directives: DirectiveList(directives), interfaces, fields }
     }

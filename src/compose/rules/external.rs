@@ -1,5 +1,7 @@
 //! `@external`: only on what a key, `@requires`, `@provides` or an interface needs, and never on an interface's own fields.
 
+use apollo_compiler::Node;
+use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
 use crate::compose::directives::Known;
@@ -20,6 +22,7 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                 );
                 continue;
             }
+            merged_on_external(subgraph, &format!("{name}.{field_name}"), field, out);
             let coordinate = (name.clone(), field_name.clone());
             let selected =
                 [&facts.key_fields, &facts.provided, &facts.required].iter().any(|set| set.contains(&coordinate));
@@ -31,6 +34,22 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                 Diagnostic::error("EXTERNAL_UNUSED", message)
                     .at(subgraph.at(applied), "")
                     .help("Remove the field, or name it in a `@key`, `@requires` or `@provides`."),
+            );
+        }
+    }
+}
+
+/// What the graph says of a field is said by whoever resolves it.
+fn merged_on_external(subgraph: &Subgraph, coordinate: &str, field: &Node<FieldDefinition>, out: &mut Vec<Diagnostic>) {
+    for applied in field.directives.iter() {
+        use Known::{Authenticated, Cost, Inaccessible, ListSize, Policy, RequiresScopes, Tag};
+        let Some((known, canonical)) = subgraph.names.get(&applied.name) else { continue };
+        if matches!(known, Authenticated | Cost | Inaccessible | ListSize | Policy | RequiresScopes | Tag) {
+            let message = format!("`{coordinate}` is `@external` here, and has `@{canonical}`.");
+            out.push(
+                Diagnostic::error("MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL", message)
+                    .at(subgraph.at(applied), "")
+                    .help("Put it on the field in the fragment that resolves it."),
             );
         }
     }

@@ -32,6 +32,7 @@
 //!
 //! Internal lookups and required arguments are `@inaccessible` besides, so that every tool hides them.
 
+mod access;
 mod api;
 mod connectors;
 mod flatten;
@@ -126,6 +127,7 @@ impl Reader<'_> {
         let carried = self.carried();
         self.policies(&mut views, &carried);
         self.connectors(&mut views, &merged, &carried);
+        let access = self.access();
         let api = self.api(&merged);
 
         let query = merged.schema_definition.query.as_ref().map(|query| query.name.clone());
@@ -143,7 +145,13 @@ impl Reader<'_> {
                 timeout_ms: view.timeout_ms,
             })
             .collect();
-        Some(Supergraph { subgraphs, schema: merged, api: Arc::new(api?), sdl: self.document.to_string().into() })
+        Some(Supergraph {
+            subgraphs,
+            schema: merged,
+            api: Arc::new(api?),
+            access,
+            sdl: self.document.to_string().into(),
+        })
     }
 
     /// The `join__Graph` enum. `None` where there is none: then this is no supergraph.
@@ -170,15 +178,12 @@ impl Reader<'_> {
         Some(entries)
     }
 
-    /// Directives that change who may see what, or what is answered, and that nothing here honours yet: one error for
+    /// Directives that change what is answered, and that nothing here honours yet: one error for
     /// each, at the first place.
     fn refuse_unsupported(&mut self) {
-        let refused: Vec<(String, &str)> = ["authenticated", "requiresScopes", "policy", "context", "fromContext"]
+        let refused: Vec<(String, &str)> = ["context", "fromContext"]
             .into_iter()
-            .map(|element| {
-                let spec = if element == "fromContext" { "context" } else { element };
-                (self.names.directive(spec, element), element)
-            })
+            .map(|element| (self.names.directive("context", element), element))
             .collect();
         let mut places: IndexMap<&str, (usize, Option<SourceSpan>)> = IndexMap::default();
         let mut visit = |directive: &Node<Directive>| {
@@ -188,12 +193,7 @@ impl Reader<'_> {
         };
         for_each_directive(self.document, &mut visit);
         for (element, (count, location)) in places {
-            let why = if element.ends_with("ontext") {
-                "ignoring it would give other answers"
-            } else {
-                "ignoring it could show data to people who may not see it"
-            };
-            let message = format!("`@{element}` is not supported yet, and {why}.");
+            let message = format!("`@{element}` is not supported yet, and ignoring it would give other answers.");
             let text = if count > 1 { format!("and at {} more places", count - 1) } else { String::new() };
             let place = self.sources.span(location);
             self.diagnostics.push(Diagnostic::error("UNSUPPORTED", message).at(place, text));
