@@ -5,6 +5,8 @@
 //! is the mapped value, after the byte [`MAPPED`].
 //! Answers are matched to keys by key, never by position. Deliberately absent: the mapping language itself.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use weft_loaders::{Answer, Call, Effect, Entry, LoadError, Protocol};
 
 use super::graphql::{Note, invalid};
 use super::json;
+use super::values::{self, Parsed};
 use crate::connect::mapping::{Environment, PickField};
 use crate::connect::{
     self, Answer as Mapped, ConnectError, Connector, Inputs, LookupArgument, Pick, RequestError, RequiredArgument,
@@ -83,22 +86,27 @@ impl<'c> Connected<'c> {
     /// The text of what the mapping gives: a range of the body, or the value itself.
     fn mapped(&self, args: &Map<String, Value>, answer: &Answer) -> Result<Text, ConnectError> {
         let inputs = self.inputs(args);
-        match connect::response(self.connector, answer.status, &answer.headers, &answer.body, &inputs)? {
-            Mapped::Value { value, .. } => Ok(Text::Mapped(value)),
+        let has_marks = Cell::new(false);
+        let parse = |body: &[u8]| {
+            let parsed = values::parse(body).ok()?;
+            has_marks.set(parsed.has_marks);
+            Some(parsed.value)
+        };
+        match connect::response(self.connector, answer.status, &answer.headers, &answer.body, &inputs, &parse)? {
+            Mapped::Value { value, .. } => Ok(Text::Mapped(Parsed { value, has_marks: has_marks.get() })),
             Mapped::Pick(pick) => {
                 let path: Vec<&str> = pick.path.iter().map(String::as_str).collect();
                 match pick_path(&answer.body, &path) {
                     Ok(Some(range)) => Ok(Text::Raw(answer.body.slice_ref(range))),
                     Ok(None) => self.evaluated(args, answer),
-                    Err(_) => Err(ConnectError::Invalid("the answer is not valid JSON")),
+                    Err(_) => Err(NOT_JSON),
                 }
             }
         }
     }
 
     fn evaluated(&self, args: &Map<String, Value>, answer: &Answer) -> Result<Text, ConnectError> {
-        let body =
-            serde_json::from_slice(&answer.body).map_err(|_| ConnectError::Invalid("the answer is not valid JSON"))?;
+        let body = values::parse(&answer.body).map_err(|_| NOT_JSON)?;
         let environment = Environment {
             args,
             config: self.config,
@@ -106,10 +114,12 @@ impl<'c> Connected<'c> {
             response_headers: Some(&answer.headers),
             status: Some(answer.status.as_u16()),
         };
-        let value = self.connector.selection.evaluate(&body, &environment).value;
-        Ok(Text::Mapped(value.unwrap_or(Value::Null)))
+        let value = self.connector.selection.evaluate(&body.value, &environment).value;
+        Ok(Text::Mapped(body.with(value.unwrap_or(Value::Null))))
     }
 }
+
+const NOT_JSON: ConnectError = ConnectError::Invalid("the answer is not valid JSON");
 
 fn refused(argument: &str, message: &str) -> LoadError {
     LoadError::Refused(format!("The argument `{argument}` cannot be sent: {message}."))
@@ -138,8 +148,8 @@ pub(crate) fn check_batch(
 
 /// The value under a path of objects, validated as a whole; `None` where the path does not lead through objects alone.
 fn pick_path<'a>(body: &'a [u8], path: &[&str]) -> Result<Option<&'a [u8]>, json::Fault> {
-    let mut reader = json::Reader::new(body)?;
-    let whole = reader.skip()?;
+    let mut reader = json::Reader::new(body);
+    let whole = reader.skip()?.range;
     reader.finish()?;
     json::member(&body[whole], path)
 }
@@ -149,7 +159,7 @@ enum Text {
     /// A range of the answer, still to be picked from.
     Raw(Bytes),
     /// A value.
-    Mapped(Value),
+    Mapped(Parsed),
 }
 
 impl Text {
@@ -162,10 +172,9 @@ impl Text {
     }
 }
 
-fn mapped_entry(value: &Value) -> Bytes {
+fn mapped_entry(value: &Parsed) -> Bytes {
     let mut data = vec![MAPPED];
-    // Writing to memory cannot fail.
-    drop(serde_json::to_writer(&mut data, value));
+    value.write(&mut data);
     data.into()
 }
 
@@ -343,13 +352,16 @@ enum Identity {
     None,
 }
 
-/// A scalar as text: `1` and `"1"` are the same key. Null is none.
+/// A part of a key as text: `1`, `1.0` and `"1"` are the same. `None`: it is null, or no text.
 fn scalar(text: &[u8]) -> Option<Vec<u8>> {
     match text.first()? {
-        b'"' => Some(json::unescape(text).into_owned()),
+        b'"' => {
+            let token = json::Reader::new(text).string().ok()?;
+            json::unescape(text, &token).map(Cow::into_owned)
+        }
         b'n' => None,
-        b'{' | b'[' => serde_json::from_slice::<Value>(text).ok()?.to_string().into_bytes().into(),
-        _ => Some(text.to_vec()),
+        b'{' | b'[' => Some(serde_json::from_slice::<Value>(text).ok()?.to_string().into_bytes()),
+        _ => Some(json::whole_number(text).map_or_else(|| text.to_vec(), |number| number.to_string().into_bytes())),
     }
 }
 
@@ -370,6 +382,7 @@ impl Protocol for Batched<'_> {
         let mut has_strangers = false;
         let mut keep = |identity: Identity, entry: &dyn Fn() -> Bytes| match (&identity, found.get_mut(&identity)) {
             (Identity::Null, _) => {}
+            // Of one that comes twice, the first counts.
             (Identity::Of(_), Some(place)) => {
                 place.get_or_insert_with(entry);
             }
@@ -383,13 +396,13 @@ impl Protocol for Batched<'_> {
                     keep(self.identity(&element, |part| part.raw.as_ref())?, &|| element.clone());
                 }
             }
-            Text::Mapped(Value::Array(elements)) => {
+            Text::Mapped(mut mapped) => {
+                let Value::Array(elements) = mapped.value.take() else { return Err(not_a_list()) };
                 for element in elements {
-                    let element = mapped_entry(&element);
+                    let element = mapped_entry(&mapped.with(element));
                     keep(self.identity(&element[1..], |part| Some(&part.path))?, &|| element.clone());
                 }
             }
-            Text::Mapped(_) => return Err(not_a_list()),
         }
         let entry = |identity: &Identity| match found.get(identity).and_then(Option::as_ref) {
             Some(data) => Ok(Entry { data: data.clone(), notes: Vec::new() }),

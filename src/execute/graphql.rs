@@ -319,7 +319,7 @@ impl Envelope {
     }
 
     fn of_body(body: &Bytes) -> Result<Envelope, LoadError> {
-        let mut reader = Reader::new(body).map_err(invalid)?;
+        let mut reader = Reader::new(body);
         let mut envelope = Envelope { data: None, errors: Vec::new() };
         if reader.peek().map_err(invalid)? != b'{' {
             reader.skip().and_then(|_| reader.finish()).map_err(invalid)?;
@@ -329,11 +329,11 @@ impl Envelope {
         let (mut errors, mut first) = (None, true);
         while let Some(key) = reader.next_key(first).map_err(invalid)? {
             first = false;
-            let key = json::unescape(reader.slice(key));
-            let value = reader.skip().map_err(invalid)?;
-            match key.as_ref() {
-                b"data" => envelope.data = Some(body.slice(value)),
-                b"errors" => errors = Some(value),
+            let key = json::unescape(body, &key);
+            let value = reader.skip().map_err(invalid)?.range;
+            match key.as_deref() {
+                Some(b"data") => envelope.data = Some(body.slice(value)),
+                Some(b"errors") => errors = Some(value),
                 _ => {}
             }
         }
@@ -439,13 +439,15 @@ struct RawError<'a> {
 }
 
 impl ServiceError {
-    /// Reads what can be read of an error; `raw` is one valid JSON value.
+    /// Reads what can be read of an error; `raw` is one valid JSON value. In words for people, U+FFFD stands for what is no text.
     pub(crate) fn read(raw: &Bytes) -> ServiceError {
+        let is_text = Reader::new(raw).skip().is_ok_and(|token| token.is_text);
+        let raw = &if is_text { raw.clone() } else { json::repaired(raw, "\u{fffd}").into() };
         let error: RawError<'_> =
             serde_json::from_slice(raw).unwrap_or(RawError { message: None, path: None, extensions: None });
         let message = error.message.map(RawValue::get).filter(|message| message.starts_with('"'));
         let message = match message {
-            Some(message) if message.len() > MESSAGE_BYTES_MAX => shortened(message.as_bytes()),
+            Some(message) if message.len() > MESSAGE_BYTES_MAX => shortened(message),
             Some(message) => raw.slice_ref(message.as_bytes()),
             None => Bytes::from_static(b"\"an error without a message\""),
         };
@@ -454,9 +456,8 @@ impl ServiceError {
     }
 }
 
-fn shortened(message: &[u8]) -> Bytes {
-    let text = json::unescape(message);
-    let text = String::from_utf8_lossy(&text);
+fn shortened(message: &str) -> Bytes {
+    let text: String = serde_json::from_str(message).unwrap_or_default();
     let mut out = Vec::with_capacity(MESSAGE_BYTES_MAX + 16);
     json::write_string(&format!("{}…", &text[..text.floor_char_boundary(MESSAGE_BYTES_MAX)]), &mut out);
     out.into()
@@ -496,6 +497,10 @@ mod tests {
             assert_eq!(error.message, r#""an error without a message""#, "{text}");
             assert_eq!(error.path, [], "{text}");
         }
+        let spoilt = read(r#"{"message":"a\ud800","path":["x"],"extensions":{"code":"\udc00"}}"#);
+        assert_eq!(spoilt.message, "\"a\u{fffd}\"");
+        assert_eq!(spoilt.path, [PathSegment::Key("x".into())]);
+        assert_eq!(spoilt.extensions.unwrap(), "{\"code\":\"\u{fffd}\"}");
         assert_eq!(read(&format!(r#"{{"extensions":{{"x":"{}"}}}}"#, "x".repeat(10_000))).extensions, None);
     }
 }

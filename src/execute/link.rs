@@ -18,6 +18,7 @@ use super::prepared::{PreparedConnector, Reading};
 use super::read::{AnswerReader, Mode, Unread};
 use super::run::{Loaded, State, What};
 use super::slots::Slot;
+use super::values;
 use crate::connect::Pick;
 use crate::planner::plan::{Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
 
@@ -82,9 +83,9 @@ impl State<'_> {
     fn read(&mut self, load: LoadId, text: &Bytes, node: NodeId) -> Slot {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
-        let read = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, Mode::Shape)
-            .map_err(Unread::from)
-            .and_then(|reader| reader.object(node));
+        let reader =
+            AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, Mode::Shape);
+        let read = reader.object(node);
         read.unwrap_or_else(|unread| {
             self.arena.forget(mark);
             Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &message(unread)))
@@ -100,16 +101,9 @@ impl State<'_> {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
         let success = answer.status.is_success();
-        let read = AnswerReader::new(
-            &mut self.arena,
-            &prepared.plan.shapes,
-            &prepared.layout,
-            &answer.body,
-            load,
-            Mode::Shape,
-        )
-        .map_err(Unread::from)
-        .and_then(|reader| reader.graphql(NodeId(of.shape.0)));
+        let (shapes, layout) = (&prepared.plan.shapes, &prepared.layout);
+        let reader = AnswerReader::new(&mut self.arena, shapes, layout, &answer.body, load, Mode::Shape);
+        let read = reader.graphql(NodeId(of.shape.0));
         let invalid = match read {
             Err(Unread::Fault(Fault::Truncated)) if answer.body.is_empty() => "the answer is empty".to_owned(),
             Err(unread) => message(unread),
@@ -311,10 +305,11 @@ impl State<'_> {
                 read => return read,
             }
         }
-        let value = serde_json::from_slice(text).map_err(|_| Fault::Syntax)?;
-        let picked = pick.and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
-        let mapped = serde_json::to_vec(&picked).map_err(|_| Fault::Syntax)?.into();
-        self.read_connected(load, &mapped, reading, reading.mapped, Mode::Shape)
+        let parsed = values::parse(text)?;
+        let picked = pick.and_then(|pick| connect::pick(pick, &parsed.value)).ok_or(Unread::NotPicked)?;
+        let mut mapped = Vec::new();
+        parsed.with(picked).write(&mut mapped);
+        self.read_connected(load, &mapped.into(), reading, reading.mapped, Mode::Shape)
     }
 
     fn read_connected(
@@ -328,10 +323,10 @@ impl State<'_> {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
         let reader = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, mode);
-        let read = reader.map_err(Unread::from).and_then(|reader| match reading.only_field {
+        let read = match reading.only_field {
             Some(shape) => reader.only_field(shape, node),
             None => reader.object(node),
-        });
+        };
         read.inspect_err(|_| self.arena.forget(mark))
     }
 

@@ -12,6 +12,7 @@
 //! graphql         `_entities` and root operations of GraphQL services
 //! connect         calls of HTTP/JSON services
 //! json, read      an answer's bytes along the planned shape into slots
+//! values          an answer as a value, for mappings that compute
 //! link            errors to their places, entities to the objects that asked for them
 //! places          an error's path, to where the client asked for it
 //! stale           earlier answers beside what failed
@@ -39,6 +40,7 @@ mod stale;
 #[cfg(test)]
 pub(crate) mod tests;
 mod told;
+mod values;
 mod without;
 
 use std::collections::HashMap;
