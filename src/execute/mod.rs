@@ -10,7 +10,8 @@
 //! without         a downstream operation without some fields
 //! representation  what identifies an object, as bytes
 //! graphql         `_entities` and root operations of GraphQL services
-//! connect         calls of HTTP/JSON services
+//! connect, batch  calls of HTTP/JSON services; lookups of many entities
+//! arguments       what a client gives them
 //! json, read      an answer's bytes along the planned shape into slots
 //! values          an answer as a value, for mappings that compute
 //! link            errors to their places, entities to the objects that asked for them
@@ -21,6 +22,8 @@
 //!
 //! Deliberately absent: planning, caching, retries, and anything that waits outside of the request's own task.
 
+mod arguments;
+mod batch;
 mod connect;
 mod errors;
 mod gather;

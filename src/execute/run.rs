@@ -20,8 +20,8 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use weft_loaders::{Answer, Batch, Effect, LoadError, Outcome, Partition, Protocol, Reuse};
 
-use super::Execution;
-use super::connect::{self, Arguments, Batched, Connected, Match, Single};
+use super::batch::{self, Batched, Given, Keys, Match};
+use super::connect::{Arguments, Connected, Single};
 use super::errors::LoadId;
 use super::gather::{Gathered, Part};
 use super::graphql::{self, Endpoint};
@@ -29,6 +29,7 @@ use super::positions::View;
 use super::prepared::{PreparedFetch, connector_of};
 use super::slots::{Arena, Slot};
 use super::without::without;
+use super::{Execution, arguments};
 use crate::operation::OperationType;
 use crate::planner::plan::{Call, DownstreamOperation, EntityInput, Fetch, FetchId};
 use crate::supergraph::{CacheScope, ConnectorId, LookupArgument, RequiredArgument, Subgraph};
@@ -92,6 +93,8 @@ pub(super) enum What {
     Root(LoadId, Result<Arc<Answer>, LoadError>),
     /// A root operation's `data`, perhaps from the cache.
     RootEntry(LoadId, Outcome),
+    /// What a client asked a lookup of many for: which of the outcomes stands where, `None` for null.
+    RootList(LoadId, Vec<Option<usize>>, Vec<Outcome>),
     /// One outcome per key.
     Entities(Gathered, Vec<Outcome>),
 }
@@ -120,13 +123,18 @@ impl<'r> State<'r> {
             }
             Call::ConnectRoot { connector, arguments, .. } => {
                 let connected = running.connected(fetch, subgraph, *connector);
-                let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
-                let allowed = connect::check_batch(subgraph, *connector, connected.connector, &arguments);
-                Some(self.start_connect_root(id, fetch, prepared, connected, arguments, allowed))
+                let arguments = arguments::given(&subgraph.schema, connected.connector, arguments, running.variables);
+                let is_list = prepared.connector.as_ref().is_some_and(|of| of.of_list.is_some());
+                let is_read = connected.effect == Effect::Read;
+                let list = batch::list_argument(subgraph, *connector).filter(|_| is_list && is_read);
+                Some(match list.and_then(|list| Given::new(list, &arguments)) {
+                    Some(given) => self.start_connect_list(id, fetch, prepared, connected, given),
+                    None => self.start_connect_root(id, fetch, prepared, connected, arguments),
+                })
             }
             Call::ConnectField { connector, arguments, required, inputs } => {
                 let connected = running.connected(fetch, subgraph, *connector);
-                let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
+                let arguments = arguments::given(&subgraph.schema, connected.connector, arguments, running.variables);
                 self.start_connect_field(id, fetch, prepared, connected, arguments, required, inputs)
             }
             Call::ConnectLookup { connector, bindings, inputs, .. } => {
@@ -219,7 +227,6 @@ impl<'r> State<'r> {
         prepared: &'r PreparedFetch,
         connected: Connected<'r>,
         arguments: Map<String, Value>,
-        allowed: Result<(), LoadError>,
     ) -> Load<'r> {
         let running = self.running;
         let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
@@ -227,13 +234,32 @@ impl<'r> State<'r> {
         let is_list = prepared.connector.as_ref().is_some_and(|connector| connector.is_list);
         let is_missing_null = !is_list && connected.effect == Effect::Read;
         loaded(id, async move {
-            if let Err(error) = allowed {
-                return What::RootEntry(load, Err(error).into());
-            }
             let key = Bytes::from(serde_json::to_vec(&arguments).unwrap_or_default());
             let protocol = Single { connected, arguments: Arguments::Given(&arguments), is_missing_null };
             let batch = batch(connected.service, std::slice::from_ref(&key), Some(1), reuse);
             What::RootEntry(load, running.load_one(batch, &protocol).await)
+        })
+    }
+
+    /// A client asks a lookup of many itself: its keys travel as those of objects do.
+    fn start_connect_list(
+        &mut self,
+        id: FetchId,
+        fetch: &'r Fetch,
+        prepared: &'r PreparedFetch,
+        connected: Connected<'r>,
+        given: Given<'r>,
+    ) -> Load<'r> {
+        let running = self.running;
+        let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
+        let others = serde_json::to_vec(&given.others).unwrap_or_default();
+        let reuse = running.reuse_connected(fetch, prepared, &connected, &[b"given ", others.as_slice()].concat());
+        let matches = prepared.connector.as_ref().map_or(&[][..], |connector| &connector.matches);
+        loaded(id, async move {
+            let protocol = Batched { connected, keys: Keys::Given(given.list, &given.others), matches };
+            let batch = batch(connected.service, &given.keys, connected.connector.batch_max, reuse);
+            let outcomes = running.loaders.load(batch, &protocol).await;
+            What::RootList(load, given.order, outcomes)
         })
     }
 
@@ -349,13 +375,13 @@ impl<'r> Execution<'r> {
         keys: &[Bytes],
         reuse: Option<Reuse>,
     ) -> Vec<Outcome> {
-        let protocol = Batched { connected, bindings, matches };
+        let protocol = Batched { connected, keys: Keys::Bound(bindings), matches };
         let (protocol, reuse) = (&protocol, &reuse);
         let load = |_, keys: Vec<Bytes>| async move {
             let keys_max = connected.connector.batch_max;
             self.loaders.load(batch(connected.service, &keys, keys_max, reuse.clone()), protocol).await
         };
-        in_parts(keys, |_, key| connect::partition(bindings, key), load).await
+        in_parts(keys, |_, key| batch::partition(bindings, key), load).await
     }
 
     /// What is asked of the entities of a part: all, or what does not require what they lack.

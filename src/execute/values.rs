@@ -8,6 +8,8 @@
 use serde_json::Value;
 
 use super::json::{self, Fault, Reader};
+use crate::connect::Pick;
+use crate::connect::mapping::PickField;
 
 /// Stands in a value for what it cannot hold: a noncharacter, which Unicode reserves for such uses.
 const MARK: &str = "\u{ffff}";
@@ -77,6 +79,38 @@ fn replace(text: &[u8], from: &[u8], to: &[u8], out: &mut Vec<u8>) {
         rest = &rest[at + from.len()..];
     }
     out.extend_from_slice(rest);
+}
+
+/// What a pick gives of a value that does not stand as the pick would have it: lists on the way are gone through.
+/// The recursion is bounded by the depth of the value, which its parser limits.
+pub(crate) fn pick(pick: &Pick, value: &Value) -> Option<Value> {
+    walk(&pick.path, pick, value)
+}
+
+fn walk(path: &[String], pick: &Pick, value: &Value) -> Option<Value> {
+    match (path.split_first(), value) {
+        (None, value) => select(pick, value),
+        (Some((key, rest)), Value::Object(members)) => walk(rest, pick, members.get(key)?),
+        (Some(_), Value::Array(items)) => {
+            Some(items.iter().map(|item| walk(path, pick, item).unwrap_or(Value::Null)).collect())
+        }
+        _ => None,
+    }
+}
+
+fn select(picked: &Pick, value: &Value) -> Option<Value> {
+    match (&picked.fields, value) {
+        (None, value) => Some(value.clone()),
+        (Some(_), Value::Null) => Some(Value::Null),
+        (Some(_), Value::Array(items)) => {
+            Some(items.iter().map(|item| select(picked, item).unwrap_or(Value::Null)).collect())
+        }
+        (Some(fields), Value::Object(_)) => {
+            let member = |field: &PickField| Some((field.name.clone(), pick(&field.pick, value)?));
+            Some(Value::Object(fields.iter().filter_map(member).collect()))
+        }
+        (Some(_), _) => None,
+    }
 }
 
 #[cfg(test)]
