@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use weft_loaders::{Answer, Call, Effect, Entry, LoadError, Protocol};
 
-use super::graphql::Note;
 use super::json;
+use super::service_errors::Note;
 use super::values::{self, Parsed};
 use crate::connect::mapping::Environment;
 use crate::connect::{

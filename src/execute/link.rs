@@ -10,13 +10,13 @@ use weft_loaders::{Answer, Entry, LoadError, Outcome, Stale};
 use super::connect;
 use super::errors::{Code, Failure, FailureId, LoadId, Place, Told};
 use super::gather::{Gathered, Wanted};
-use super::graphql::{self, Note, PathSegment, ServiceError};
 use super::json::{self, Fault};
 use super::layout::NodeId;
 use super::places::{self, Answered};
 use super::prepared::{PreparedConnector, Reading};
 use super::read::{AnswerReader, Mode, Unread};
 use super::run::{Loaded, State, What};
+use super::service_errors::{self, Note, PathSegment, ServiceError};
 use super::slots::Slot;
 use super::values;
 use crate::connect::Pick;
@@ -123,7 +123,7 @@ impl State<'_> {
             Err(unread) => message(unread),
             Ok(read) => {
                 let errors = match read.errors {
-                    Some(errors) => graphql::read_errors(&answer.body, errors),
+                    Some(errors) => service_errors::read(&answer.body, errors),
                     None => Ok(Vec::new()),
                 };
                 match (read.data, errors) {
@@ -219,8 +219,8 @@ impl State<'_> {
             loop {
                 at = Some(slot);
                 match self.arena.get(slot) {
-                    Slot::List(start, len) => match path.next() {
-                        Some(PathSegment::Index(index)) if *index < u64::from(len) => slot = start + *index as u32,
+                    Slot::List(start, len) => match path.next().and_then(PathSegment::index) {
+                        Some(index) if index < u64::from(len) => slot = start + index as u32,
                         _ => return (at, true),
                     },
                     Slot::Object(inner_base) => {
@@ -444,6 +444,7 @@ impl State<'_> {
 fn message(unread: Unread) -> String {
     match unread {
         Unread::Fault(fault) => fault.to_string(),
+        Unread::NotGraphQl => super::graphql::NO_RESPONSE.to_owned(),
         Unread::NotPicked => "the answer does not fit its mapping".to_owned(),
     }
 }

@@ -10,6 +10,7 @@
 //! without         a downstream operation without some fields
 //! representation  what identifies an object, as bytes
 //! graphql         `_entities` and root operations of GraphQL services
+//! service_errors  what these report
 //! connect, batch  calls of HTTP/JSON services; lookups of many entities
 //! arguments       what a client gives them
 //! json, read      an answer's bytes along the planned shape into slots
@@ -37,6 +38,7 @@ mod prepared;
 mod read;
 mod representation;
 mod run;
+mod service_errors;
 mod shape;
 mod slots;
 mod stale;

@@ -20,6 +20,8 @@ use crate::planner::plan::{Leaf, Shape, ShapeField, ShapeId, ShapeValue, SlotId}
 pub(crate) enum Unread {
     /// It is no JSON, or too large.
     Fault(Fault),
+    /// It is JSON, but no GraphQL response.
+    NotGraphQl,
     /// A mapping's simple reading does not fit this answer (a list where it picks from an object): the
     /// mapping must be evaluated.
     NotPicked,
@@ -128,7 +130,9 @@ impl<'r> AnswerReader<'r> {
     pub(crate) fn graphql(mut self, node: NodeId) -> Result<GraphQlAnswer, Unread> {
         let mut answer = GraphQlAnswer { data: None, errors: None };
         if self.json.peek()? != b'{' {
-            return Err(Fault::Syntax.into());
+            self.json.skip()?;
+            self.json.finish()?;
+            return Err(Unread::NotGraphQl);
         }
         self.json.bump();
         let mut first = true;

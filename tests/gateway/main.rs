@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod data;
+mod hostile;
 mod random;
 mod services;
 

@@ -141,7 +141,12 @@ async fn broken_root_answers() {
         ("an empty object", Reply::json("{}"), json!(null), vec![invalid]),
         ("null data alone", Reply::json(r#"{"data":null}"#), json!(null), vec![invalid]),
         ("data of a wrong type", Reply::json(r#"{"data":[1]}"#), json!(null), vec![invalid]),
-        ("errors of a wrong type", Reply::json(r#"{"data":{"users":[]},"errors":"x"}"#), json!(null), vec![invalid]),
+        (
+            "errors of a wrong type",
+            Reply::json(r#"{"data":{"users":[]},"errors":"x"}"#),
+            json!([]),
+            vec!["DOWNSTREAM_ERROR "],
+        ),
         ("UTF-16", Reply::json(&b"\xff\xfe{\0\"\0d\0"[..]), json!(null), vec![invalid]),
         ("no UTF-8 between tokens", Reply::json(&b"{\"data\":{\"users\":[]\xff}}"[..]), json!(null), vec![invalid]),
         (
