@@ -361,6 +361,7 @@ impl Demo {
     fn start(place: &TempDir, arguments: &[&str]) -> Self {
         let mut child = weft(place.path())
             .args(["demo", "--ports", "0,0,0"])
+            .env("WEFT_LISEN", "x")
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -397,6 +398,7 @@ impl Drop for Demo {
 #[test]
 fn the_demo_ends_its_start_with_addresses_and_a_query_to_paste() {
     let demo = Demo::gateway(&folder(&[]));
+    wait_for(&demo.log, "did you mean `WEFT_LISTEN`?");
     let text = &demo.told;
     assert!(text.contains("/playground?query=query+Rated+%7B%0A") && text.contains("A query to paste:\n\n"), "{text}");
     assert!(text.contains("currentProfile") && text.contains("demo fault rating --delay 2s"), "{text}");

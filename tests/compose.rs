@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apollo_compiler::Schema;
-use weft::compose::{Fragment, compose};
+use weft::compose::{Composition, Fragment, compose, composition};
 use weft::diagnostic::{Severity, Source};
 use weft::supergraph::{Subgraph, Supergraph, read};
 
@@ -32,17 +32,22 @@ fn fragments(case: &Path) -> Vec<Fragment> {
 
 /// Composes the fragments of a case, and renders all that a person would see.
 fn check(case: &Path) -> String {
-    let (supergraph, diagnostics) = compose(&fragments(case));
+    let Composition { supergraph, document, diagnostics } = composition(&fragments(case));
     let mut text = String::new();
     for diagnostic in diagnostics {
         text.push_str(&format!("{diagnostic}\n\n"));
     }
-    match supergraph {
-        Some(supergraph) => {
+    match (supergraph, document) {
+        (Some(supergraph), _) => {
             reads_back(&supergraph);
             text.push_str(&without_frame(&supergraph.sdl));
         }
-        None => text.push_str("(no graph)\n"),
+        (None, Some(document)) => {
+            Schema::parse_and_validate(&*document, "supergraph.graphql").unwrap();
+            text.push_str("(a document, and no graph)\n");
+            text.push_str(&without_frame(&document));
+        }
+        (None, None) => text.push_str("(no graph)\n"),
     }
     text
 }

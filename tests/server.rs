@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -319,13 +320,18 @@ type Query {
 async fn operators_see_numbers_and_the_control_graph() {
     let gateway = Gateway::start(settings()).await;
     gateway.post(JSON, TYPENAME).await;
+    gateway.post(JSON, TYPENAME).await;
     gateway.post(&graphql_response(), r#"{"query":"{"}"#).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n\r\n");
     let metrics = exchange(gateway.admin, get("/metrics").as_bytes()).await.text();
     for line in [
-        "weft_request_duration_seconds_count{status=\"2xx\"} 1",
+        "weft_request_duration_seconds_count{status=\"2xx\"} 2",
         "weft_request_duration_seconds_count{status=\"4xx\"} 1",
         "weft_requests_in_flight 0",
+        "weft_document_cache_hits_total 1",
+        "weft_document_cache_misses_total 2",
+        "weft_plan_cache_hits_total 1",
+        "weft_plan_cache_misses_total 1",
         "weft_reloads_total{outcome=\"swapped\"} 1",
         "weft_cache_entries 0",
     ] {
@@ -349,10 +355,12 @@ async fn operators_see_numbers_and_the_control_graph() {
 async fn a_port_that_is_taken_is_told_in_a_sentence() {
     let gateway = Gateway::start(settings()).await;
     let taken = Settings { listen: gateway.address, ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --listen"), "{told}");
     let taken = Settings { admin_listen: Some(gateway.admin), ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --admin-listen"), "{told}");
 }
 

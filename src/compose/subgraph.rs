@@ -342,7 +342,8 @@ fn query_root(document: &Document) -> Name {
 
 fn is_machinery(definition: &Definition, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) -> bool {
     let Some(name) = definition.name() else { return false };
-    let kind = match MACHINERY_TYPES.iter().find(|(n, _)| *n == name.as_str()) {
+    let usual = names.usual_type(name).unwrap_or_else(|| name.to_string());
+    let kind = match MACHINERY_TYPES.iter().find(|(n, _)| *n == usual) {
         Some((_, kind)) => *kind,
         None if names.imported_types.contains(name) => MachineryKind::Scalar,
         None => return false,

@@ -204,14 +204,13 @@ impl<'r> State<'r> {
             .map(|part| running.asked(fetch, prepared, operation, inputs, part, &endpoint))
             .collect();
         Some(loaded(id, async move {
-            let names: Vec<&str> = inputs.iter().map(|input| input.variable.as_str()).collect();
-            let (names, endpoint, asked) = (&names, &endpoint, &asked);
+            let (endpoint, asked) = (&endpoint, &asked);
             let outcomes = in_parts(
                 &gathered.keys,
                 |key, _| gathered.part_of[key],
                 |part, keys| async move {
                     let Asked { head, variables, reuse } = &asked[part];
-                    let protocol = graphql::Entities { endpoint, head, variables, inputs: names };
+                    let protocol = graphql::Entities { endpoint, head, variables, inputs };
                     running.loaders.load(batch(&endpoint.service, &keys, None, reuse.clone()), &protocol).await
                 },
             );

@@ -4,7 +4,7 @@
 //! which fields those are is only known then. Deliberately absent: which ones to leave out.
 //! The recursion follows a text that the planner wrote.
 
-use apollo_compiler::ast::{Definition, Document, Selection};
+use apollo_compiler::ast::{Argument, Definition, Document, Selection};
 use apollo_compiler::collections::HashSet;
 use apollo_compiler::{Name, Node};
 
@@ -63,15 +63,21 @@ fn typename() -> Selection {
 
 fn variables(selections: &[Selection], used: &mut HashSet<Name>) {
     for selection in selections {
-        match selection {
+        let (directives, below) = match selection {
             Selection::Field(field) => {
-                field.arguments.iter().for_each(|argument| crate::operation::value_variables(&argument.value, used));
-                variables(&field.selection_set, used);
+                in_arguments(&field.arguments, used);
+                (&field.directives, &field.selection_set)
             }
-            Selection::InlineFragment(fragment) => variables(&fragment.selection_set, used),
-            Selection::FragmentSpread(_) => {}
-        }
+            Selection::InlineFragment(fragment) => (&fragment.directives, &fragment.selection_set),
+            Selection::FragmentSpread(_) => continue,
+        };
+        directives.iter().for_each(|directive| in_arguments(&directive.arguments, used));
+        variables(below, used);
     }
+}
+
+fn in_arguments(arguments: &[Node<Argument>], used: &mut HashSet<Name>) {
+    arguments.iter().for_each(|argument| crate::operation::value_variables(&argument.value, used));
 }
 
 #[cfg(test)]
@@ -86,18 +92,18 @@ mod tests {
             ty: apollo_compiler::ast::Type::parse(ty, "type").unwrap().into(),
         };
         let operation = DownstreamOperation {
-            text: "query($r0:[_Any!]!,$r1:[_Any!]!,$a:Int,$b:[Int],$c:I){\
+            text: "query($r0:[_Any!]!,$r1:[_Any!]!,$w:Boolean!,$a:Int,$b:[Int],$c:I){\
                    _e0:_entities(representations:$r0){...on X{k:x(a:$a)y{k(b:$b)}}...on Y{k:z(c:{d:[$c]})}}\
-                   _e1:_entities(representations:$r1){...on X{k}}}"
+                   _e1:_entities(representations:$r1){...on X{k}} _e2_q:q@include(if:$w)}"
                 .into(),
             name: None,
             variables: vec![variable("a", "Int"), variable("b", "[Int]"), variable("c", "I")],
         };
         let k = Name::new("k").unwrap();
         let smaller = without(&operation, "_e0", &[&k]).unwrap();
-        let expected = "query($r0: [_Any!]!, $r1: [_Any!]!, $b: [Int]) { \
+        let expected = "query($r0: [_Any!]!, $r1: [_Any!]!, $w: Boolean!, $b: [Int]) { \
                         _e0: _entities(representations: $r0) { ... on X { y { k(b: $b) } } } \
-                        _e1: _entities(representations: $r1) { ... on X { k } } }";
+                        _e1: _entities(representations: $r1) { ... on X { k } } _e2_q: q @include(if: $w) }";
         assert_eq!(smaller.text.trim(), expected);
         assert_eq!(smaller.variables, [variable("b", "[Int]")]);
         let smaller = without(&operation, "_e1", &[&k]).unwrap();

@@ -74,6 +74,7 @@ async fn tell(folder: &Path) -> String {
             headers: HeaderMap::new(),
             deadline: Instant::now() + Duration::from_secs(20),
             mutations_allowed: true,
+            grants: weft::supergraph::Grants::default(),
         };
         let response = gateway.execute(Request { query: query.to_owned(), ..Request::default() }, &context).await;
         let response: Value = serde_json::from_slice(&response.body).unwrap();

@@ -86,7 +86,7 @@ impl Gateway {
         let loaders = Loaders::new(weft_loaders::Settings::default());
         let control = Control::start(source, Services::new(), loaders, gateway).expect("it composes");
         let control = Arc::new(control);
-        let server = Server::bind(settings, Arc::clone(&control)).await.expect("free ports");
+        let server = Server::bind(settings, Arc::clone(&control), Arc::default()).await.expect("free ports");
         let address = server.address();
         let admin = server.admin_address().expect("an admin listener");
         let (stop, stopped) = watch::channel(false);

@@ -7,10 +7,11 @@ use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node, Schema};
 
 use super::fields::FieldSource;
+use super::marks::Element;
 use super::{Merger, component, directive, string};
 use crate::compose::directives::Known;
 use crate::compose::facts::Application;
-use crate::compose::subgraph::Applied;
+use crate::compose::subgraph::{Applied, Subgraph};
 
 /// Carried from a field: the directive's arguments as they are.
 const ON_FIELDS: &[Known] =
@@ -38,6 +39,22 @@ impl<'a> Merger<'a> {
             carried.insert(0, link);
         }
         document.schema_definition.make_mut().directives.0.extend(carried.into_iter().map(component));
+    }
+
+    /// `@tag` and composed directives on the schema itself.
+    pub(super) fn mark_schema(&mut self, document: &mut Schema) {
+        let element = |(subgraph, s): (usize, &'a Subgraph)| Element {
+            subgraph,
+            description: s.schema.schema_definition.description.as_ref(),
+            directives: &s.schema.schema_definition.directives,
+            overridden: false,
+        };
+        let elements: Vec<_> = self.subgraphs.iter().enumerate().map(element).collect();
+        let description = self.description("The schema", &elements);
+        let marks = self.marks("The schema", &elements);
+        let definition = document.schema_definition.make_mut();
+        definition.description = description;
+        definition.directives.0.extend(marks.into_iter().map(component));
     }
 
     fn uses_fragment_language(&self, index: usize) -> bool {

@@ -82,3 +82,12 @@ pub(super) fn link(document: &mut Schema, used: &BTreeSet<&'static str>) {
         document.types.extend(types.map(|(name, ty)| (name.clone(), ty.clone())));
     }
 }
+
+/// Whether a directive of that name may stand in a document with another meaning than somebody else's.
+pub(super) fn is_standard(name: &str) -> bool {
+    let own = ["link", "inaccessible", "tag"];
+    let prefixed = |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("__"));
+    own.contains(&name)
+        || FEATURES.iter().any(|feature| feature.directives.contains(&name))
+        || ["join", "link", "context", "cost", "policy", "requiresScopes", "authenticated"].into_iter().any(prefixed)
+}

@@ -4,7 +4,10 @@
 //! is changed here.
 
 mod access;
+pub(crate) mod compose_directives;
 mod connectors;
+mod contexts;
+mod costs;
 mod external;
 mod fallback_values;
 mod field_sets;
@@ -55,6 +58,9 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     connectors::check,
     policies::check,
     access::check,
+    compose_directives::check,
+    costs::check,
+    contexts::check,
     subscriptions::check,
 ];
 
@@ -90,6 +96,7 @@ const FROM_ABSENCE: &[&str] = &[
     "PROVIDES_FIELDS_MISSING_EXTERNAL",
     "REQUIRES_FIELDS_MISSING_EXTERNAL",
     "TIMEOUT_ON_SHARED_LOAD",
+    "TYPE_WITH_ONLY_UNUSED_EXTERNAL",
     "UNSUPPORTED_FEATURE",
     "UNUSED_ARGUMENT",
 ];

@@ -183,7 +183,8 @@ pub(super) async fn respond_with(
         config: &|_| &Value::Null,
         introspection: &HashMap::new(),
     })
-    .await;
+    .await
+    .body;
     serde_json::from_slice(&text)
         .unwrap_or_else(|error| panic!("{error} in the response {}", String::from_utf8_lossy(&text)))
 }

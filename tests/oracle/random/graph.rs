@@ -3,13 +3,16 @@
 //! The split is made so that it can always be composed: whatever is refused is a finding. What it covers: several keys, composite
 //! and nested ones that must be collected, stubs, `@shareable`, keyless types split below keyed ones and below roots,
 //! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
-//! differ per subgraph, interface objects.
+//! differ per subgraph, interface objects. Some subgraphs are HTTP/JSON ones.
 
+mod arguments;
+mod http;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rng::Rng;
+use arguments::Arguments;
 
 /// What a field holds, without its lists and nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +20,13 @@ pub(crate) enum Inner {
     Int,
     Text,
     Flag,
+    Float,
+    Id,
     Color,
+    /// An enum that has other values in each subgraph.
+    Shade,
+    /// A scalar that holds any JSON.
+    Blob,
     Value(usize),
     Entity(usize),
     Interface(usize),
@@ -38,13 +47,14 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) inner: Inner,
     pub(crate) wrap: &'static str,
-    /// Has the argument `x: Int = 3`.
-    pub(crate) argument: bool,
+    pub(crate) arguments: Option<Arguments>,
     /// On a root: has the argument `id: ID!`, by which the entity is found.
     pub(crate) by_id: bool,
     pub(crate) owners: Vec<usize>,
     pub(crate) shareable: bool,
     pub(crate) requires: Option<String>,
+    /// In an HTTP/JSON fragment: what `@require` reads, and its type.
+    required: Vec<(String, String)>,
     pub(crate) provides: Option<String>,
     /// The subgraph that it was taken over from.
     pub(crate) overrides: Option<usize>,
@@ -60,19 +70,25 @@ impl Field {
             name,
             inner,
             wrap,
-            argument: false,
+            arguments: None,
             by_id: false,
             owners,
             shareable,
             requires,
+            required: Vec::new(),
             provides,
             overrides: None,
             protected: false,
         }
     }
 
+    /// In an HTTP/JSON fragment: it has a call of its own.
+    fn is_connected(&self) -> bool {
+        self.arguments.is_some() || !self.required.is_empty()
+    }
+
     fn is_leaf(&self) -> bool {
-        matches!(self.inner, Inner::Int | Inner::Text | Inner::Flag | Inner::Color)
+        !matches!(self.inner, Inner::Value(_) | Inner::Entity(_) | Inner::Interface(_) | Inner::Union(_))
     }
 }
 
@@ -83,6 +99,16 @@ struct View {
     /// `@external` fields, as they are written.
     external: BTreeMap<String, String>,
     is_stub: bool,
+    /// The subgraph cannot be entered by its keys.
+    is_closed: bool,
+}
+
+impl View {
+    /// The fields of its keys.
+    fn key_lines(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let lines = [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")];
+        lines.into_iter().filter(|(name, _)| self.keys.iter().any(|key| key.split(' ').any(|word| word == *name)))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +143,10 @@ pub(crate) struct InterfaceObject {
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
     pub(crate) subgraphs: usize,
+    /// The HTTP/JSON ones.
+    http: BTreeSet<usize>,
+    /// What the choices of how to write it depend on.
+    salt: u64,
     pub(crate) entities: Vec<Entity>,
     pub(crate) values: Vec<Vec<Field>>,
     pub(crate) interfaces: Vec<Abstract>,
@@ -138,6 +168,8 @@ impl Graph {
         let all: Vec<usize> = (0..subgraphs).collect();
         let mut graph = Graph {
             subgraphs,
+            http: all.iter().copied().filter(|_| rng.percent(30)).collect(),
+            salt: rng.below(usize::MAX) as u64,
             entities: Vec::new(),
             values: Vec::new(),
             interfaces: Vec::new(),
@@ -185,7 +217,7 @@ impl Graph {
             };
             graph.settle(rng, inner, &owners);
             let mut field = Field::new(format!("m{number}"), inner, "@", owners);
-            field.argument = rng.percent(50);
+            field.arguments = rng.percent(50).then(|| Arguments::random(rng));
             graph.mutations.push(field);
         }
         graph.add_interface_object(rng);
@@ -194,6 +226,7 @@ impl Graph {
         }
         graph.add_provides(rng);
         graph.choose_interface_fields(rng);
+        graph.close_stubs(rng);
         graph
     }
 
@@ -217,6 +250,30 @@ impl Graph {
             views.insert(home, View { keys, ..View::default() });
         }
         self.entities.push(Entity { name: format!("E{index}"), fields: Vec::new(), views, has_code });
+    }
+
+    /// Where a subgraph has nothing of an entity but keys, its keys need not be resolvable.
+    fn close_stubs(&mut self, rng: &mut Rng) {
+        let is_keyed = |interface: &Abstract, subgraph: usize| {
+            let object = self.interface_object.as_ref();
+            object.is_some_and(|object| {
+                object.owner == subgraph && self.interfaces[object.interface].name == interface.name
+            })
+        };
+        let members: BTreeSet<(usize, usize)> = self
+            .interfaces
+            .iter()
+            .flat_map(|interface| interface.known.iter().map(move |(subgraph, known)| (interface, *subgraph, known)))
+            .filter(|(interface, subgraph, _)| is_keyed(interface, *subgraph))
+            .flat_map(|(_, subgraph, known)| known.iter().map(move |entity| (*entity, subgraph)))
+            .collect();
+        for (index, entity) in self.entities.iter_mut().enumerate() {
+            for (subgraph, view) in &mut entity.views {
+                let owns = entity.fields.iter().any(|field| field.owners.contains(subgraph));
+                let is_member = members.contains(&(index, *subgraph));
+                view.is_closed = view.is_stub && !owns && !is_member && rng.percent(40);
+            }
+        }
     }
 
     fn homes(&self, entity: usize) -> Vec<usize> {
@@ -256,7 +313,8 @@ impl Graph {
     }
 
     fn leaf(rng: &mut Rng) -> Inner {
-        *rng.pick(&[Inner::Int, Inner::Text, Inner::Text, Inner::Flag, Inner::Color])
+        let rare = [Inner::Flag, Inner::Float, Inner::Id, Inner::Color, Inner::Shade, Inner::Blob];
+        if rng.percent(50) { *rng.pick(&[Inner::Int, Inner::Text]) } else { *rng.pick(&rare) }
     }
 
     fn object(&self, rng: &mut Rng) -> Inner {
@@ -325,10 +383,14 @@ impl Graph {
                     let mut field = Field::new(name, inner, wrap(rng, 4), owners);
                     let others: Vec<usize> =
                         homes.iter().copied().filter(|home| !field.owners.contains(home)).collect();
-                    if field.owners.len() == 1 && !others.is_empty() && rng.percent(15) {
+                    let others: Vec<usize> = others.into_iter().filter(|home| !self.http.contains(home)).collect();
+                    let is_graphql = !self.http.contains(&field.owners[0]);
+                    if field.owners.len() == 1 && is_graphql && !others.is_empty() && rng.percent(15) {
                         field.overrides = Some(*rng.pick(&others));
                     }
-                    field.argument = inner == Inner::Text && field.wrap == "@" && rng.percent(50);
+                    if inner == Inner::Text && field.wrap == "@" && rng.percent(50) {
+                        field.arguments = Some(Arguments::random(rng));
+                    }
                     field
                 }
                 45..=64 => {
@@ -370,8 +432,12 @@ impl Graph {
         if self.interfaces.is_empty() || rng.percent(60) {
             return;
         }
+        let graphql: Vec<usize> = (0..self.subgraphs).filter(|subgraph| !self.http.contains(subgraph)).collect();
+        if graphql.is_empty() {
+            return;
+        }
         let interface = rng.below(self.interfaces.len());
-        let owner = rng.below(self.subgraphs);
+        let owner = *rng.pick(&graphql);
         let subgraph = self.subgraphs;
         self.subgraphs += 1;
         let members = self.interfaces[interface].members.clone();
@@ -400,6 +466,10 @@ impl Graph {
                 continue;
             }
             let owner = field.owners[0];
+            if self.http.contains(&owner) {
+                self.add_required(rng, entity, index, owner);
+                continue;
+            }
             let mut needed = Vec::new();
             for other in 0..index {
                 if needed.len() == 2 || rng.percent(50) {
@@ -410,6 +480,45 @@ impl Graph {
             if !needed.is_empty() {
                 self.entities[entity].fields[index].requires = Some(needed.join(" "));
             }
+        }
+    }
+
+    /// As `add_requires`, for a field of an HTTP/JSON fragment.
+    fn add_required(&mut self, rng: &mut Rng, entity: usize, index: usize, by: usize) {
+        let name = self.entities[entity].fields[index].name.clone();
+        if COMMON.iter().any(|(common, ..)| *common == name) {
+            return;
+        }
+        for other in 0..index {
+            let field = &self.entities[entity].fields[other];
+            if rng.percent(60) || field.owners.contains(&by) || field.arguments.is_some() {
+                continue;
+            }
+            let own = field.wrap;
+            let (path, ty) = match field.inner {
+                Inner::Value(value) => {
+                    let fits = |field: &&Field| field.is_leaf() && field.inner != Inner::Shade;
+                    let leaves = self.values[value].iter().filter(fits).cloned();
+                    let leaves: Vec<Field> = leaves.collect();
+                    if leaves.is_empty() || self.can_fail(value) || own == "[[@]]" {
+                        continue;
+                    }
+                    let leaf = rng.pick(&leaves).clone();
+                    self.protect(value);
+                    let ty = leaf.wrap.replace('@', &self.type_name(leaf.inner));
+                    let name = &self.entities[entity].fields[other].name;
+                    match own.starts_with('[') {
+                        true => (format!("{name}[{}]", leaf.name), format!("[{}]", ty.trim_end_matches('!'))),
+                        false => (format!("{name}.{}", leaf.name), ty.trim_end_matches('!').to_owned()),
+                    }
+                }
+                // As an argument's type, it would have to be the same everywhere.
+                Inner::Shade => continue,
+                _ if field.is_leaf() => (field.name.clone(), own.replace('@', &self.type_name(field.inner))),
+                _ => continue,
+            };
+            self.entities[entity].fields[other].protected = true;
+            self.entities[entity].fields[index].required.push((path, ty));
         }
     }
 
@@ -438,7 +547,7 @@ impl Graph {
             Inner::Entity(other) => {
                 let leaf = |field: &Field| {
                     field.is_leaf()
-                        && !field.argument
+                        && field.arguments.is_none()
                         && field.requires.is_none()
                         && field.overrides != Some(by)
                         && !field.owners.contains(&by)
@@ -459,8 +568,7 @@ impl Graph {
                 format!(" {{ {name} }}")
             }
             Inner::Interface(_) | Inner::Union(_) => return None,
-            _ if required.argument && rng.percent(60) => format!("(x: {})", rng.below(3)),
-            _ => String::new(),
+            _ => required.arguments.map(|arguments| arguments.literal(rng)).unwrap_or_default(),
         };
         let field = &mut self.entities[entity].fields[field];
         field.protected = true;
@@ -517,12 +625,12 @@ impl Graph {
                 let field = &self.entities[entity].fields[index];
                 let (Inner::Entity(other), [owner]) = (field.inner, &field.owners[..]) else { continue };
                 let owner = *owner;
-                if rng.percent(60) {
+                if rng.percent(60) || self.http.contains(&owner) {
                     continue;
                 }
                 let fits = |field: &Field| {
                     field.is_leaf()
-                        && !field.argument
+                        && field.arguments.is_none()
                         && field.requires.is_none()
                         && field.overrides.is_none()
                         && !field.owners.contains(&owner)

@@ -7,16 +7,23 @@ mod operation;
 use super::guarded;
 use crate::oracle::case::Case;
 
-/// How often a smaller case is tried.
+/// How often a smaller case is tried, unless `ORACLE_SHRINK` says otherwise.
 const ATTEMPTS: usize = 1_500;
+
+/// What the generator made is no fragment: a mistake of its own.
+const INVALID: &str = "it panicked: fragment";
 
 /// The smallest case found that fails as this one does.
 pub(super) fn shrink(case: Case, wrong: &[String]) -> Case {
     let wanted = kind(wrong);
+    if wanted.contains(INVALID) {
+        return case;
+    }
+    let most = std::env::var("ORACLE_SHRINK").ok().and_then(|text| text.parse().ok()).unwrap_or(ATTEMPTS);
     let mut attempts = 0;
     let mut fails = |case: &Case| {
         attempts += 1;
-        attempts <= ATTEMPTS && kind(&guarded(case).0) == wanted
+        attempts <= most && kind(&guarded(case).0) == wanted
     };
     let without = Case { queries: Vec::new(), ..case.clone() };
     let single = |query| Case { queries: vec![query], ..case.clone() };
@@ -88,6 +95,9 @@ pub(super) fn kind(wrong: &[String]) -> String {
         return String::new();
     };
     let kind = KINDS.iter().find(|kind| first.contains(**kind)).copied();
+    if first.starts_with(INVALID) {
+        return first.lines().next().unwrap_or(INVALID).to_owned();
+    }
     let mut kind = kind.unwrap_or_else(|| first.split([':', '`']).nth(1).unwrap_or(first)).to_owned();
     if matches!(kind.as_str(), "does not compose" | "it panicked" | "is not valid") {
         // The code, or the message without the names in it.

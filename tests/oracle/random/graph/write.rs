@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use super::{Abstract, COMMON, Field, Graph, Inner, field_index};
 
 impl Graph {
-    fn type_name(&self, inner: Inner) -> String {
+    pub(super) fn type_name(&self, inner: Inner) -> String {
         match inner {
             Inner::Int => "Int".into(),
             Inner::Text => "String".into(),
             Inner::Flag => "Boolean".into(),
+            Inner::Float => "Float".into(),
+            Inner::Id => "ID".into(),
             Inner::Color => "Color".into(),
+            Inner::Shade => "Shade".into(),
+            Inner::Blob => "Blob".into(),
             Inner::Value(index) => format!("V{index}"),
             Inner::Entity(index) => self.entities[index].name.clone(),
             Inner::Interface(index) => self.interfaces[index].name.clone(),
@@ -21,10 +25,10 @@ impl Graph {
     /// A field's definition: in a subgraph with its directives, or as clients see it.
     pub(super) fn line(&self, field: &Field, subgraph: Option<usize>, federated: bool) -> String {
         let ty = field.wrap.replace('@', &self.type_name(field.inner));
-        let arguments = match (field.argument, field.by_id) {
-            (true, _) => "(x: Int = 3)",
-            (_, true) => "(id: ID!)",
-            _ => "",
+        let arguments = match (field.arguments, field.by_id) {
+            (Some(arguments), _) => format!("({})", arguments.declared()),
+            (_, true) => "(id: ID!)".to_owned(),
+            _ => String::new(),
         };
         let mut text = format!("{}{arguments}: {ty}", field.name);
         if !federated {
@@ -46,7 +50,7 @@ impl Graph {
     }
 
     /// The interfaces that an entity implements in a subgraph, or anywhere.
-    fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
+    pub(super) fn implements(&self, entity: usize, subgraph: Option<usize>) -> String {
         let known = |interface: &&Abstract| match subgraph {
             Some(subgraph) => interface.known.get(&subgraph).is_some_and(|known| known.contains(&entity)),
             None => interface.known.values().any(|known| known.contains(&entity)),
@@ -55,7 +59,7 @@ impl Graph {
         if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
     }
 
-    fn common_line(&self, name: &str) -> String {
+    pub(super) fn common_line(&self, name: &str) -> String {
         match COMMON.iter().find(|(common, ..)| *common == name) {
             Some((_, inner, wrap)) => format!("{name}: {}", wrap.replace('@', &self.type_name(*inner))),
             None => "id: ID!".into(),
@@ -107,9 +111,11 @@ impl Graph {
                 union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
             out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
         }
-        let is_known = |color: &str| self.fragments().iter().any(|(_, text)| text.contains(color));
-        if is_known("enum Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
+        add_inputs(&mut out);
+        if out.contains("Shade") {
+            let has = |subgraph: &usize| self.fragment(*subgraph).contains("enum Shade");
+            let own = (0..self.subgraphs).filter(has).map(|subgraph| format!(" ONLY_{subgraph}"));
+            out.push_str(&format!("enum Shade {{ DARK PALE{} }}\n", own.collect::<String>()));
         }
         out
     }
@@ -119,7 +125,27 @@ impl Graph {
         (0..self.subgraphs).map(|subgraph| (format!("s{subgraph}"), self.fragment(subgraph))).collect()
     }
 
+    /// Unions, and types that are the same wherever they are used.
+    pub(super) fn add_shared_types(&self, subgraph: usize, out: &mut String) {
+        for union in &self.unions {
+            let Some(known) = union.known.get(&subgraph) else { continue };
+            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
+            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
+        }
+        if out.contains("Ref!") {
+            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
+        }
+        if out.contains("Shade") {
+            // What no other subgraph has is never in the data.
+            out.push_str(&format!("enum Shade {{ DARK PALE ONLY_{subgraph} }}\n"));
+        }
+        add_inputs(out);
+    }
+
     fn fragment(&self, subgraph: usize) -> String {
+        if self.http.contains(&subgraph) {
+            return self.http_fragment(subgraph);
+        }
         let mut out = String::new();
         let mut lines = |head: String, fields: Vec<String>| {
             if !fields.is_empty() {
@@ -135,14 +161,9 @@ impl Graph {
         for (index, entity) in self.entities.iter().enumerate() {
             let Some(view) = entity.views.get(&subgraph) else { continue };
             let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
-            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\")")));
-            let key_field = |name: &str| view.keys.iter().any(|key| key.split(' ').any(|word| word == name));
-            let mut fields = Vec::new();
-            for (name, line) in [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")] {
-                if key_field(name) {
-                    fields.push(line.to_owned());
-                }
-            }
+            let closed = if view.is_closed { ", resolvable: false" } else { "" };
+            view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\"{closed})")));
+            let mut fields: Vec<String> = view.key_lines().map(|(_, line)| line.to_owned()).collect();
             let own = owned(&entity.fields);
             fields.extend(own);
             fields.extend(view.external.values().cloned());
@@ -175,17 +196,7 @@ impl Graph {
             fields.extend(object.external.iter().map(|name| format!("{} @external", self.common_line(name))));
             lines(format!("type {name} @interfaceObject @key(fields: \"id\")"), fields);
         }
-        for union in &self.unions {
-            let Some(known) = union.known.get(&subgraph) else { continue };
-            let members: Vec<&str> = known.iter().map(|entity| self.entities[*entity].name.as_str()).collect();
-            out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
-        }
-        if out.contains("Ref!") {
-            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
-        }
-        if out.contains("Color") {
-            out.push_str("enum Color { RED GREEN BLUE }\n");
-        }
+        self.add_shared_types(subgraph, &mut out);
         let directives = ["key", "override", "shareable", "external", "requires", "provides", "interfaceObject"];
         let used: Vec<String> = directives
             .iter()
@@ -194,5 +205,18 @@ impl Graph {
             .collect();
         let link = "https://specs.apollo.dev/federation/v2.9";
         format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
+    }
+}
+
+/// What arguments and leaves are made of.
+fn add_inputs(out: &mut String) {
+    if out.contains("Filter") {
+        out.push_str(super::arguments::FILTER);
+    }
+    if out.contains("Color") {
+        out.push_str("enum Color { RED GREEN BLUE }\n");
+    }
+    if out.contains("Blob") {
+        out.push_str("scalar Blob\n");
     }
 }

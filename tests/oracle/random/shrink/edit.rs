@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use apollo_compiler::Name;
 use apollo_compiler::Node;
-use apollo_compiler::ast::{Definition, DirectiveList, Document, FieldDefinition};
+use apollo_compiler::ast::{Definition, DirectiveList, Document, FieldDefinition, Value as AstValue};
 use serde_json::Value;
 
 use crate::oracle::case::Case;
@@ -125,6 +125,8 @@ impl Edit {
         let before = document.to_string();
         let is = |definition: &Definition, name: &String| definition.name().is_some_and(|it| it == name.as_str());
         let mut directive = 0;
+        // Fields that are no more: what names them in a selection or in a field set goes too.
+        let mut gone: Vec<String> = Vec::new();
         for definition in &mut document.definitions {
             match self {
                 Edit::Type(name) => {
@@ -135,11 +137,14 @@ impl Edit {
                         members.retain(|it| it != name.as_str());
                     }
                     if let Some(fields) = fields(definition) {
-                        fields.retain(|field| field.ty.inner_named_type() != name.as_str());
+                        let is_of = |field: &Node<FieldDefinition>| field.ty.inner_named_type() == name.as_str();
+                        gone.extend(fields.iter().filter(|field| is_of(field)).map(|field| field.name.to_string()));
+                        fields.retain(|field| !is_of(field));
                     }
                 }
                 Edit::Field(name, field) | Edit::FieldOf(_, name, field) if is(definition, name) => {
                     fields(definition)?.retain(|it| it.name != field.as_str());
+                    gone.push(field.clone());
                 }
                 Edit::Implements(name, interface) if is(definition, name) => {
                     implements(definition)?.retain(|it| it != interface.as_str());
@@ -163,6 +168,16 @@ impl Edit {
                 _ => {}
             }
         }
+        for definition in &mut document.definitions {
+            lists(definition, &mut |list| {
+                for argument in list.0.iter_mut().flat_map(|directive| &mut directive.make_mut().arguments) {
+                    let is_set = matches!(argument.name.as_str(), "selection" | "fields");
+                    let Some(text) = argument.value.as_str().filter(|_| is_set) else { continue };
+                    let text = gone.iter().fold(text.to_owned(), |text, name| without_pick(&text, name));
+                    argument.make_mut().value = Node::new(AstValue::String(text));
+                }
+            });
+        }
         let emptied = |definition: &mut Definition| {
             fields(definition).is_some_and(|fields| fields.is_empty())
                 || members(definition).is_some_and(|members| members.is_empty())
@@ -173,6 +188,36 @@ impl Edit {
         let after = document.to_string();
         (after != before).then_some(after)
     }
+}
+
+/// A selection or a field set without a field, and without what holds nothing any more.
+fn without_pick(text: &str, name: &str) -> String {
+    let spaced = text.replace('{', " { ").replace('}', " } ").replace(':', " : ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    if !words.contains(&name) {
+        return text.to_owned();
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        if words[at] != name || (at > 0 && words[at - 1] == ":") {
+            kept.push(words[at]);
+            at += 1;
+            continue;
+        }
+        at += if words.get(at + 1) == Some(&":") { 3 } else { 1 };
+        if words.get(at) == Some(&"{") {
+            let mut depth = 0;
+            while at < words.len() {
+                depth += i32::from(words[at] == "{") - i32::from(words[at] == "}");
+                at += 1;
+                if depth == 0 {
+                    break;
+                }
+            }
+        }
+    }
+    kept.join(" ").replace(" : ", ": ")
 }
 
 fn fields(definition: &mut Definition) -> Option<&mut Vec<Node<FieldDefinition>>> {
