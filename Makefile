@@ -5,13 +5,13 @@ CARGO ?= cargo
 NPM ?= npm --no-fund --no-audit --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools browser playground lint licences rust-tests page-tests docs load
+.PHONY: help demo test tools browser playground lint licences rust-tests page-tests docs load oracle
 
 help: ## Says what can be made
 	@echo "make demo   builds everything, starts the three demo services and the gateway"
 	@echo "make test   builds everything and runs every test and check; this is what CI runs"
 	@echo
-	@echo "Parts of these: make playground | lint | licences | rust-tests | page-tests | docs"
+	@echo "Parts of these: make playground | lint | licences | rust-tests | page-tests | docs | oracle"
 
 demo: tools playground ## Starts the demo; Ctrl-C stops it
 	@echo "== Building weft (release; the first time takes a few minutes)"
@@ -68,3 +68,10 @@ docs:
 load: ## Load on the demo page; needs wrk
 	@$(CARGO) build --release --locked
 	@benches/demo-load
+
+CASES ?= 100000
+SEED ?= 1
+
+oracle: ## Random cases, compared with an unsplit service: CASES=1000000 SEED=1
+	@echo "== Comparing $(CASES) random cases, from seed $(SEED)"
+	@ORACLE_CASES=$(CASES) ORACLE_SEED=$(SEED) $(CARGO) test --release --locked --test federation -- --exact oracle --nocapture

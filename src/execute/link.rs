@@ -18,7 +18,7 @@ use super::read::{AnswerReader, Mode, Unread};
 use super::run::{Gathered, Loaded, State, Wanted, What};
 use super::slots::Slot;
 use crate::connect::Pick;
-use crate::planner::plan::{Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
+use crate::planner::plan::{AskedFor, Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
 
 impl State<'_> {
     /// Takes in what a fetch loaded.
@@ -370,7 +370,7 @@ impl State<'_> {
     fn entity(&mut self, load: LoadId, entry: &Entry, input: &EntityInput) -> Slot {
         let value = self.read(load, &entry.data, NodeId(input.shape.0));
         let errors: Vec<_> = entry.notes.iter().filter_map(Note::read).collect();
-        if value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
+        if input.asked == AskedFor::Entities && value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
             // They are told, but not known to be about this entity.
             for (error, _) in errors {
                 self.service_failure(load, error, None, false);

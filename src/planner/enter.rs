@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::draft::{Args, CtxId, Job, JobKind, NeedId, Origin, PosId, Static, add_types, common, sorted};
-use super::graph::{NodeId, ResolverMode, Sym};
+use super::graph::{NodeId, Resolver, ResolverMode, Sym};
 use super::policy;
 use super::reach::{How, State, entity_call, hash};
 use super::resolve::{ROUNDS_MAX, Solver, Stop};
@@ -34,16 +34,32 @@ impl Solver<'_, '_> {
                     How::Root(root) => self.root_job(parent, object_above, root, self.draft.need(need).field, 0),
                     _ => self.realize(parent, &types_above, object_above, above)?,
                 };
-                self.draft.contexts(pos);
-                self.version += 1;
-                self.draft
-                    .pos(pos)
-                    .derived
-                    .get(&ctx)
-                    .copied()
-                    .ok_or_else(|| self.dead_end(object_above, self.draft.need(need).field))
+                self.nested(pos, ctx)
+            }
+            How::LiftConnected(index) => {
+                let Some((parent, need)) = self.draft.pos(pos).parent else {
+                    return Err(self.dead_end(object, self.draft.graph.typename));
+                };
+                let types_above = self.draft.need(need).types.clone();
+                let Some(object_above) = types_above.first().copied() else {
+                    return Err(self.dead_end(object, self.draft.graph.typename));
+                };
+                let ctx = match self.draft.pos(parent).parent {
+                    None => self.connect_root(parent, object_above, need, *index, 0),
+                    Some(_) => self.connect(parent, need, &types_above, object_above, *index)?,
+                };
+                self.nested(pos, ctx)
             }
         }
+    }
+
+    /// What a context above gives at a position.
+    fn nested(&mut self, pos: PosId, above: CtxId) -> Result<CtxId, Stop> {
+        self.draft.contexts(pos);
+        self.version += 1;
+        let position = self.draft.pos(pos);
+        let dead_end = || self.dead_end(position.declared, self.draft.graph.typename);
+        position.derived.get(&above).copied().ok_or_else(dead_end)
     }
 
     /// Enters a subgraph by a resolver of `object`, for those of `types` that have the same one.
@@ -81,6 +97,7 @@ impl Solver<'_, '_> {
                     && r.mode == resolver.mode
                     && r.key == resolver.key
                     && r.lookup == resolver.lookup
+                    && (r.mode != ResolverMode::Root || r.index == resolver.index)
             });
             if let Some(node) = same.and_then(|same| graph.concrete(same.target, other)) {
                 entered.push((other, node));
@@ -109,7 +126,7 @@ impl Solver<'_, '_> {
         match resolver.mode {
             ResolverMode::Interface(_) => {}
             ResolverMode::InterfaceObject(_) if !is_filtered => {}
-            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename(pos)?,
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete | ResolverMode::Root => self.typename(pos)?,
         }
         if let Some((_, requires)) = &requires {
             self.ensure(pos, objects, requires)?;
@@ -124,7 +141,9 @@ impl Solver<'_, '_> {
         match resolver.mode {
             ResolverMode::Interface(_) => {}
             ResolverMode::InterfaceObject(_) if !is_filtered => {}
-            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename_sources(pos, &mut sources),
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete | ResolverMode::Root => {
+                self.typename_sources(pos, &mut sources);
+            }
         }
         let ready = sources.iter().map(|ctx| self.draft.step(*ctx)).max().unwrap_or(0);
         let kind = match resolver.lookup {
@@ -142,6 +161,8 @@ impl Solver<'_, '_> {
                 && job.step > ready
                 && requires.as_ref().is_none_or(|(_, new)| job.requires.iter().all(|(_, _, old)| !conflict(old, new)))
                 && can_share(resolver.mode, objects, requires.is_some(), job)
+                && (resolver.mode != ResolverMode::Root
+                    || matches!(self.draft.ctx(*ctx).shape, Static::Node(node) if node == resolver.target))
         });
         let ctx = match same {
             Some(ctx) => {
@@ -164,12 +185,7 @@ impl Solver<'_, '_> {
                     _ => Static::Node(resolver.target),
                 };
                 let call = entity_call(resolver);
-                let timeout = policy::entity_timeout(
-                    self.draft.supergraph,
-                    resolver.subgraph,
-                    graph.name(graph.node(resolver.target).type_name),
-                    resolver.lookup,
-                );
+                let timeout = self.timeout_of(resolver);
                 let ordinal = self.draft.pos(pos).ordinal;
                 let objects = objects.to_vec();
                 let subgraph = resolver.subgraph;
@@ -188,6 +204,20 @@ impl Solver<'_, '_> {
         Ok(ctx)
     }
 
+    /// The bound of a fetch by a resolver.
+    fn timeout_of(&self, resolver: &Resolver) -> Option<u64> {
+        let (graph, supergraph) = (self.draft.graph, self.draft.supergraph);
+        let target = graph.node(resolver.target);
+        let type_name = graph.name(target.type_name);
+        match (resolver.mode, target.edges.keys().next()) {
+            // All fields of a part of the query root have the same one.
+            (ResolverMode::Root, Some(field)) => {
+                policy::root_timeout(supergraph, resolver.subgraph, type_name, graph.name(*field))
+            }
+            _ => policy::entity_timeout(supergraph, resolver.subgraph, type_name, resolver.lookup),
+        }
+    }
+
     pub(super) fn typename_sources(&self, pos: PosId, into: &mut Vec<CtxId>) {
         for need in self.draft.needs_of(pos, self.draft.graph.typename, &[]) {
             into.extend(self.draft.need(need).sources.iter().map(|(ctx, _)| *ctx));
@@ -202,7 +232,7 @@ impl Solver<'_, '_> {
         types: &[Sym],
         object: Sym,
         index: usize,
-    ) -> Result<(), Stop> {
+    ) -> Result<CtxId, Stop> {
         let graph = self.draft.graph;
         let field = self.draft.need(need).field;
         let connected = graph.connected(object, field)[index].clone();
@@ -238,7 +268,7 @@ impl Solver<'_, '_> {
         let ctx = self.add_job(pos, subgraph, kind, objects, shape, Origin::Jump, step, call, timeout, ordinal);
         let job = self.draft.ctx(ctx).job;
         self.draft.jobs[job.index()].requires = requires;
-        Ok(())
+        Ok(ctx)
     }
 
     /// Sees to it that a field set can be read of objects of some types at a position.
@@ -334,7 +364,7 @@ fn can_share(mode: ResolverMode, objects: &[Sym], requires: bool, job: &Job) -> 
     match mode {
         ResolverMode::InterfaceObject(_) if requires => are_sent && job.types.len() == objects.len(),
         ResolverMode::InterfaceObject(_) => are_sent || job.requires.is_empty(),
-        ResolverMode::Concrete | ResolverMode::Interface(_) => true,
+        ResolverMode::Concrete | ResolverMode::Interface(_) | ResolverMode::Root => true,
     }
 }
 

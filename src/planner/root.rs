@@ -82,36 +82,7 @@ impl Solver<'_, '_> {
         let chosen = self.choose(ways.len());
         let ctx = match ways[chosen].1 {
             RootWay::Fetch(root) => self.root_job(pos, object, root, field, ordinal),
-            RootWay::Connected(index) => {
-                let connected = graph.connected(object, field)[index].clone();
-                // Another selection of the same call.
-                let same = self.connected_context(&connected, need).filter(|_| ordinal == 0);
-                if let Some(ctx) = same {
-                    self.take(need, ctx);
-                    return Ok(());
-                }
-                let kind = JobKind::ConnectRoot { connector: connected.connector, need };
-                let timeout = policy::root_timeout(
-                    self.draft.supergraph,
-                    connected.subgraph,
-                    graph.name(object),
-                    graph.name(field),
-                );
-                let call = hash(("connect", connected.subgraph, connected.connector, need));
-                let shape = Static::Node(connected.node);
-                self.add_job(
-                    pos,
-                    connected.subgraph,
-                    kind,
-                    vec![object],
-                    shape,
-                    Origin::Root,
-                    1,
-                    call,
-                    timeout,
-                    ordinal,
-                )
-            }
+            RootWay::Connected(index) => self.connect_root(pos, object, need, index, ordinal),
         };
         self.take(need, ctx);
         Ok(())
@@ -124,6 +95,22 @@ impl Solver<'_, '_> {
                 && job.kind == JobKind::Root
                 && job.timeout_ms == timeout
         })
+    }
+
+    /// Asks for a root field by one of its connectors. Another selection of the same call is the same fetch.
+    pub(super) fn connect_root(&mut self, pos: PosId, object: Sym, need: NeedId, index: usize, ordinal: u32) -> CtxId {
+        let graph = self.draft.graph;
+        let field = self.draft.need(need).field;
+        let connected = graph.connected(object, field)[index].clone();
+        if let Some(ctx) = self.connected_context(&connected, need).filter(|_| ordinal == 0) {
+            return ctx;
+        }
+        let kind = JobKind::ConnectRoot { connector: connected.connector, need };
+        let subgraph = connected.subgraph;
+        let timeout = policy::root_timeout(self.draft.supergraph, subgraph, graph.name(object), graph.name(field));
+        let call = hash(("connect", subgraph, connected.connector, need));
+        let shape = Static::Node(connected.node);
+        self.add_job(pos, subgraph, kind, vec![object], shape, Origin::Root, 1, call, timeout, ordinal)
     }
 
     /// A root context of the same connector with the same arguments.

@@ -16,7 +16,7 @@ use super::merge::{self, Group};
 use super::missing::Missing;
 use super::resolve::{Solver, Stop};
 use super::{Plan, PlanError, assemble, cost};
-use crate::operation::{Operation, OperationType, SelectionSet};
+use crate::operation::{Field, Operation, OperationType, SelectionSet};
 use crate::supergraph::Supergraph;
 
 /// What a search may take. Steps are counted, not timed, so that an operation is planned alike on every machine; a
@@ -55,6 +55,11 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
     if operation.kind == OperationType::Subscription {
         return Err(PlanError::NotServed(operation.kind));
     }
+    let below = operation.selection.branches.iter().flat_map(|branch| &branch.fields);
+    let mut seen = HashSet::default();
+    for set in below.filter(|field| !is_introspection(field)).filter_map(|field| field.selection.as_ref()) {
+        no_introspection(set, &mut seen)?;
+    }
     let mut missing = Missing::default();
     let writing = projection(&operation.selection);
     let steps_max = budget.steps_max.checked_sub(writing).ok_or(PlanError::TooComplex)?;
@@ -65,6 +70,26 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
     steps.set(budget.steps.saturating_sub(spent));
     let mut best = search(graph, supergraph, operation, budget, first, &mut missing, &steps)?;
     assemble::plan(&mut best.draft, operation, &best.groups).map_err(|_| PlanError::TooComplex)
+}
+
+fn is_introspection(field: &Field) -> bool {
+    matches!(field.name.as_str(), "__schema" | "__type")
+}
+
+/// Below the root the gateway does not answer for itself. The recursion follows the operation, whose depth is limited.
+fn no_introspection<'a>(set: &'a SelectionSet, seen: &mut HashSet<&'a SelectionSet>) -> Result<(), PlanError> {
+    if !seen.insert(set) {
+        return Ok(());
+    }
+    for field in set.branches.iter().flat_map(|branch| &branch.fields) {
+        if is_introspection(field) {
+            return Err(PlanError::IntrospectionBelowRoot(field.name.clone()));
+        }
+        if let Some(inner) = &field.selection {
+            no_introspection(inner, seen)?;
+        }
+    }
+    Ok(())
 }
 
 /// Steps that it takes to lay out what is written: once per set, however many fields share it.

@@ -190,7 +190,7 @@ impl Solver<'_, '_> {
                 let requires = (self.draft.need(need).field, Rc::clone(requires));
                 self.jump(pos, types, object, *resolver, Some(requires)).map(|_| ())
             }
-            Way::Connected(index) => self.connect(pos, need, types, object, *index),
+            Way::Connected(index) => self.connect(pos, need, types, object, *index).map(|_| ()),
         }
     }
 }

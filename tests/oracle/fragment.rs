@@ -7,10 +7,14 @@ use apollo_compiler::schema::{ComponentName, ExtendedType, FieldDefinition};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema, schema};
 
+use super::http::Connect;
+
 /// A subgraph.
 #[derive(Debug)]
 pub(crate) struct Fragment {
     pub(crate) name: String,
+    /// It has connectors.
+    pub(crate) is_http: bool,
     /// Without federation's directives, with its `_entities`.
     pub(crate) schema: Valid<Schema>,
     pub(crate) types: HashMap<String, TypeFacts>,
@@ -34,6 +38,12 @@ pub(crate) struct FieldFacts {
     pub(crate) requires: Option<Vec<Selection>>,
     pub(crate) provides: Option<Vec<Selection>>,
     overrides: Option<String>,
+    pub(crate) connect: Option<Connect>,
+}
+
+/// Whether a fragment has connectors.
+pub(crate) fn is_http(text: &str) -> bool {
+    text.contains("@connect(")
 }
 
 const MACHINERY: &str = "scalar _Any\nscalar _FieldSet\ntype _Service { sdl: String }\n";
@@ -72,7 +82,7 @@ impl Fragment {
         let schema = with_machinery(&schema, &types);
         let schema = Schema::parse_and_validate(&schema, format!("{name}.graphql"));
         let schema = schema.unwrap_or_else(|errors| panic!("fragment {name}: {errors}"));
-        Fragment { name: name.to_owned(), schema, types }
+        Fragment { name: name.to_owned(), is_http: is_http(text), schema, types }
     }
 
     pub(crate) fn field(&self, type_name: &str, field: &str) -> Option<&FieldFacts> {
@@ -108,6 +118,7 @@ impl TypeFacts {
                 requires: set("requires"),
                 provides: set("provides"),
                 overrides: field.directives.get("override").map(|applied| text(applied, "from")),
+                connect: Connect::read(field),
             };
             (name.to_string(), facts)
         };
@@ -119,7 +130,7 @@ impl TypeFacts {
     }
 }
 
-fn text(directive: &apollo_compiler::ast::Directive, argument: &str) -> String {
+pub(crate) fn text(directive: &apollo_compiler::ast::Directive, argument: &str) -> String {
     match directive.specified_argument_by_name(argument).map(|value| value.as_ref()) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::List(items)) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(" "),
