@@ -31,10 +31,14 @@ pub(crate) enum Dialect {
 #[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) dialect: Dialect,
+    /// The minor version of Federation 2 that is linked.
+    pub(crate) federation: Option<u32>,
     /// Directives by the names that the fragment has for them.
     known: HashMap<Name, (Known, &'static str)>,
     /// Types that were imported from a specification.
     pub(crate) imported_types: HashSet<Name>,
+    /// What the names of Federation's and of the link specification's types start with here, where that is not the usual.
+    pub(crate) prefixes: Vec<(String, &'static str)>,
     /// Somebody else's specifications, which this fragment links.
     pub(crate) features: Vec<Feature>,
 }
@@ -77,6 +81,15 @@ impl Names {
         self.known.insert(name(local), (known, canonical));
     }
 
+    /// The name that a type of Federation's or of the link specification usually has, where the fragment renames their
+    /// prefix.
+    pub(crate) fn usual_type(&self, name: &str) -> Option<String> {
+        self.prefixes.iter().find_map(|(prefix, usual)| {
+            let rest = name.strip_prefix(prefix.as_str())?.strip_prefix("__")?;
+            Some(format!("{usual}__{rest}"))
+        })
+    }
+
     /// All names that mean something, with what they mean.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, &'static str)> {
         self.known.iter().map(|(name, (_, canonical))| (name, *canonical))
@@ -85,8 +98,8 @@ impl Names {
 
 /// Resolves the links of a fragment.
 pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagnostic>) -> Names {
-    let (names, types, features) = Default::default();
-    let mut links = Links { names, types, features, fed2: false, places, out };
+    let (names, types, prefixes, features) = Default::default();
+    let mut links = Links { names, types, prefixes, features, fed2: false, federation: None, places, out };
     let applied = schema_directives(document);
     let link = link_name(&applied);
     links.names.insert(link.clone(), (Known::Link, "link"));
@@ -99,14 +112,17 @@ pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagno
             links.names.entry(name(entry.name)).or_insert((entry.known, entry.name));
         }
     }
-    Names { dialect, known: links.names, imported_types: links.types, features: links.features }
+    let Links { names: known, types: imported_types, prefixes, features, federation, .. } = links;
+    Names { dialect, federation, known, imported_types, prefixes, features }
 }
 
 struct Links<'a> {
     names: HashMap<Name, (Known, &'static str)>,
     types: HashSet<Name>,
+    prefixes: Vec<(String, &'static str)>,
     features: Vec<Feature>,
     fed2: bool,
+    federation: Option<u32>,
     places: &'a Places,
     out: &'a mut Vec<Diagnostic>,
 }
@@ -128,9 +144,17 @@ impl Links<'_> {
         };
         let prefix = link.specified_argument_by_name("as").and_then(|v| v.as_str()).unwrap_or(spec).to_owned();
         match (base, spec) {
-            (APOLLO, "federation") => self.federation(link, version, &prefix),
+            (APOLLO, "federation") => {
+                self.prefixes.push((prefix.clone(), "federation"));
+                self.federation(link, version, &prefix);
+            }
             FRAGMENT_SPEC => self.fragment(link, version, &prefix),
-            (APOLLO, "link") => {}
+            (APOLLO, "link") => {
+                self.prefixes.push((prefix, "link"));
+                if version != (1, 0) {
+                    self.unknown_version("UNKNOWN_LINK_VERSION", link, "the link specification", version, "v1.0");
+                }
+            }
             (APOLLO, spec) if own_directives(spec).is_some() => self.own_specification(link, &prefix, spec),
             (APOLLO, "connect") => self.error(
                 "UNSUPPORTED_LINKED_FEATURE",
@@ -177,6 +201,7 @@ impl Links<'_> {
             // Read on as the newest, so that one wrong digit does not drown the rest in follow-up errors.
         }
         let minor = if version.0 == 2 { version.1.min(FEDERATION_MINOR_MAX) } else { FEDERATION_MINOR_MAX };
+        self.federation = Some(minor);
         self.import(link, prefix, "federation", |e| e.federation.is_some_and(|since| since <= minor));
         for entry in CATALOGUE.iter().filter(|e| e.federation.is_some_and(|since| since > minor)) {
             let imported = imports(link).find(|(_, imported, _)| imported.strip_prefix('@') == Some(entry.name));

@@ -54,6 +54,10 @@ impl<'a> Merger<'a> {
                 merged.push(argument);
                 continue;
             }
+            if let Some(composes) = self.filled_from_context(&place, &sources) {
+                sound &= composes;
+                continue;
+            }
             if sources.len() < bases.len() {
                 sound &= self.incomplete_argument(&place, &sources, bases);
                 continue;

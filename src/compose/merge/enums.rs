@@ -29,6 +29,11 @@ impl<'a> Merger<'a> {
             }
         }
         let usage = self.usage.get(name).copied().unwrap_or_default();
+        if !usage.input && !usage.output {
+            let message = format!("`{name}` is in the graph, and nothing uses it.");
+            let at = sources.first().and_then(|(index, ty)| self.subgraphs[*index].at_name(ty.name()));
+            self.out.push(Diagnostic::hint("UNUSED_ENUM_TYPE", message).at(at, ""));
+        }
         let mut values = IndexMap::default();
         for (value, value_sources) in by_value {
             let complete = value_sources.len() == sources.len();
@@ -45,7 +50,7 @@ impl<'a> Merger<'a> {
                 self.incomplete_value("INCONSISTENT_ENUM_VALUE_FOR_INPUT_ENUM", message, &value_sources, sources);
                 continue;
             }
-            if !complete && usage.output && !usage.input {
+            if !complete && !usage.input {
                 let message = format!(
                     "Only {} can answer with `{name}.{value}`.",
                     self.list(value_sources.iter().map(|(i, _)| *i))

@@ -6,6 +6,8 @@ use apollo_compiler::schema::{Component, FieldDefinition, Type};
 use apollo_compiler::{Name, Node};
 
 use super::arguments::Holder;
+use super::costs::keep_slicing_arguments;
+use super::inputs::same_value;
 use super::marks::{Element, inaccessible};
 use super::objects::fields_by_name;
 use super::overrides::Role;
@@ -109,7 +111,8 @@ impl<'a> Merger<'a> {
         if !hidden && sources.iter().all(internal) {
             directives.push(inaccessible());
         }
-        let definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
+        let mut definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
+        keep_slicing_arguments(&mut definition);
         Some(component(bases[0].definition.same_location(definition)))
     }
 
@@ -230,6 +233,19 @@ impl<'a> Merger<'a> {
                         error.at(subgraph.at_name(&own.name), "").help("Repeat the argument as its owner has it."),
                     );
                 }
+                let differ = own.default_value.as_ref().zip(argument.default_value.as_ref());
+                if let Some((default, of_owner)) = differ.filter(|(a, b)| !same_value(a, b)) {
+                    let message = format!(
+                        "`{coordinate}({}:)` has the default `{}` in `{}`, where it is `@external`, and `{}` where it is resolved.",
+                        argument.name,
+                        default.serialize().no_indent(),
+                        subgraph.name,
+                        of_owner.serialize().no_indent()
+                    );
+                    let error = Diagnostic::error("EXTERNAL_ARGUMENT_DEFAULT_MISMATCH", message);
+                    let help = "Repeat the default as its owner has it, or leave it out.";
+                    self.out.push(error.at(subgraph.at_name(&own.name), "").help(help));
+                }
             }
         }
     }
@@ -265,6 +281,9 @@ impl<'a> Merger<'a> {
             }
             if source.external {
                 arguments.push(("external", Node::new(Value::Boolean(true))));
+            }
+            if let Some(filled) = self.context_arguments(source) {
+                arguments.push(("contextArguments", filled));
             }
             match role {
                 Role::Overriding(from) => arguments.push(("override", string(from.as_str()))),

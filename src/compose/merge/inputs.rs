@@ -201,7 +201,7 @@ impl<'a> Merger<'a> {
     ) -> Option<Option<Node<Value>>> {
         let mut given = sources.iter().filter_map(|(index, d)| Some((*index, *d, d.default_value.as_ref()?)));
         let Some((first_index, first, value)) = given.next() else { return Some(None) };
-        if let Some((index, definition, other)) = given.find(|(.., v)| *v != value) {
+        if let Some((index, definition, other)) = given.find(|(.., v)| !same_value(v, value)) {
             let message = format!(
                 "`{coordinate}` has the default `{}` in `{}` and `{}` in `{}`.",
                 value.serialize().no_indent(),
@@ -230,5 +230,18 @@ impl<'a> Merger<'a> {
             return Some(None);
         }
         Some(Some(value.clone()))
+    }
+}
+
+/// Whether two constants are the same value: the order of an object's fields means nothing.
+/// Recursion is bounded by the parser's own limit on nesting.
+pub(super) fn same_value(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let has = |name: &Name, value: &Value| b.iter().any(|(n, v)| n == name && same_value(value, v));
+            a.len() == b.len() && a.iter().all(|(name, value)| has(name, value))
+        }
+        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b)),
+        _ => a == b,
     }
 }

@@ -53,6 +53,7 @@ impl<'a> Merger<'a> {
         let mut deprecated: Vec<AppliedIn<'_>> = Vec::new();
         let mut guards: Vec<(usize, Known, &Node<Directive>)> = Vec::new();
         let mut customs: Vec<AppliedIn<'_>> = Vec::new();
+        let (mut costs, mut sizes, mut contexts) = (Vec::new(), Vec::new(), Vec::new());
         for element in elements {
             let subgraph = &self.subgraphs[element.subgraph];
             for applied in element.directives.nodes() {
@@ -67,6 +68,9 @@ impl<'a> Merger<'a> {
                     Some(Known::Tag) => {
                         tags.insert(applied);
                     }
+                    Some(Known::Cost) => costs.push((element.subgraph, applied)),
+                    Some(Known::ListSize) => sizes.push((element.subgraph, applied)),
+                    Some(Known::Context) => contexts.push((element.subgraph, applied)),
                     Some(Known::Inaccessible) => inaccessible = inaccessible.or(Some(applied)),
                     None if applied.name == "deprecated" => deprecated.push((element.subgraph, applied)),
                     None if self.customs.has(element.subgraph, &applied.name) => {
@@ -81,6 +85,9 @@ impl<'a> Merger<'a> {
         if !guards.is_empty() {
             marks.extend(self.guards(what, &guards));
         }
+        marks.extend(self.cost(what, &costs));
+        marks.extend(self.list_size(what, &sizes));
+        marks.extend(self.contexts(&contexts));
         if !customs.is_empty() {
             marks.extend(self.custom_marks(what, customs));
         }

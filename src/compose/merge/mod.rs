@@ -6,6 +6,8 @@
 
 mod arguments;
 mod carried;
+mod contexts;
+mod costs;
 mod custom;
 mod document;
 mod enums;

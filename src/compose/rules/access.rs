@@ -7,8 +7,9 @@ use apollo_compiler::{Name, Node};
 
 use crate::compose::access::{alternatives, describe, implies, join_or_strengthen};
 use crate::compose::directives::Known;
+use crate::compose::facts::contexts_of;
 use crate::compose::subgraph::{Applied, Subgraph, fields_of};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::supergraph::{Access, FieldSet, FieldSetItem, Supergraph};
 
 const GUARDS: [Known; 3] = [Known::Authenticated, Known::RequiresScopes, Known::Policy];
@@ -64,47 +65,70 @@ fn lists(subgraph: &Subgraph, applied: &Node<Directive>, out: &mut Vec<Diagnosti
     }
 }
 
-/// A field that is given others (by `@requires`, or by `@require` arguments) asks for all that these ask for: its value may
-/// tell theirs.
+/// A field that is given others (by `@requires`, by `@require` arguments, or from a context) asks for all that these ask
+/// for: its value may tell theirs.
 pub(super) fn check_requirements(supergraph: &Supergraph, subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
     if supergraph.access.is_empty() {
         return;
     }
     for (view, subgraph) in supergraph.subgraphs.iter().zip(subgraphs) {
+        let rule = Rule { supergraph, subgraphs };
         for (type_name, ty) in &view.types {
             for (field, facts) in &ty.fields {
                 let Some(required) = &facts.requires else { continue };
                 let Some(definition) = subgraph.fields(type_name).and_then(|fields| fields.get(field)) else {
                     continue;
                 };
-                let mut own = Access::default();
-                add(&mut own, supergraph.access.of_type(type_name));
-                add_field(supergraph, &mut own, type_name, field);
-                let mut walk = Walk { supergraph, own: &own, lacking: Vec::new() };
-                walk.selection(type_name, required);
-                for (of_type, of_field, asked) in walk.lacking {
-                    let applied = [Known::Requires, Known::Require].into_iter().find_map(|known| {
-                        let on_arguments =
-                            definition.arguments.iter().find_map(|a| subgraph.first(&a.directives, known));
-                        subgraph.first(&definition.directives, known).or(on_arguments)
-                    });
-                    let at = applied.map_or_else(|| subgraph.at_name(&definition.name), |d| subgraph.at(d));
-                    let message = format!(
-                        "`{type_name}.{field}` is given `{of_type}.{of_field}`, and does not ask its reader for what that asks for: {}.",
-                        describe(&asked)
-                    );
-                    let mut error = Diagnostic::error("MISSING_TRANSITIVE_AUTH_REQUIREMENTS", message).at(at, "");
-                    for other in subgraphs {
-                        let guard = other
-                            .fields(&of_type)
-                            .and_then(|fields| guards(other, &fields.get(&of_field)?.directives).next());
-                        if let Some(guard) = guard {
-                            error = error.at(other.at(guard), "asked for here");
-                        }
-                    }
-                    out.push(error.help(format!("Put it on `{type_name}.{field}` as well.")));
+                let on_arguments =
+                    definition.arguments.iter().find_map(|a| subgraph.first(&a.directives, Known::Require));
+                let applied = subgraph.first(&definition.directives, Known::Requires).or(on_arguments);
+                let at = applied.map_or_else(|| subgraph.at_name(&definition.name), |d| subgraph.at(d));
+                rule.given((type_name, field), type_name, required, at, out);
+            }
+        }
+        for used in &subgraph.facts.contexts {
+            let (Some(context), Ok(selections)) = (&used.context, &used.parsed) else { continue };
+            let Ok(taken) = FieldSet::parse(&selections.canonical()) else { continue };
+            for on in contexts_of(subgraph, context) {
+                rule.given((&used.type_name, &used.field), on, &taken, subgraph.at(&used.directive), out);
+            }
+        }
+    }
+}
+
+struct Rule<'a> {
+    supergraph: &'a Supergraph,
+    subgraphs: &'a [Subgraph],
+}
+
+impl Rule<'_> {
+    /// A field is given a selection on a type.
+    fn given(
+        &self,
+        (type_name, field): (&Name, &Name),
+        on: &Name,
+        given: &FieldSet,
+        at: Option<Span>,
+        out: &mut Vec<Diagnostic>,
+    ) {
+        let mut own = Access::default();
+        add(&mut own, self.supergraph.access.of_type(type_name));
+        add_field(self.supergraph, &mut own, type_name, field);
+        let mut walk = Walk { supergraph: self.supergraph, own: &own, lacking: Vec::new() };
+        walk.selection(on, given);
+        for (of_type, of_field, asked) in walk.lacking {
+            let message = format!(
+                "`{type_name}.{field}` is given `{of_type}.{of_field}`, and does not ask its reader for what that asks for: {}.",
+                describe(&asked)
+            );
+            let mut error = Diagnostic::error("MISSING_TRANSITIVE_AUTH_REQUIREMENTS", message).at(at.clone(), "");
+            for other in self.subgraphs {
+                let directives = other.fields(&of_type).and_then(|fields| Some(&fields.get(&of_field)?.directives));
+                if let Some(guard) = directives.and_then(|list| guards(other, list).next()) {
+                    error = error.at(other.at(guard), "asked for here");
                 }
             }
+            out.push(error.help(format!("Put it on `{type_name}.{field}` as well.")));
         }
     }
 }

@@ -6,6 +6,8 @@
 mod access;
 pub(crate) mod compose_directives;
 mod connectors;
+mod contexts;
+mod costs;
 mod external;
 mod fallback_values;
 mod field_sets;
@@ -57,6 +59,8 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     policies::check,
     access::check,
     compose_directives::check,
+    costs::check,
+    contexts::check,
     subscriptions::check,
 ];
 
@@ -92,6 +96,7 @@ const FROM_ABSENCE: &[&str] = &[
     "PROVIDES_FIELDS_MISSING_EXTERNAL",
     "REQUIRES_FIELDS_MISSING_EXTERNAL",
     "TIMEOUT_ON_SHARED_LOAD",
+    "TYPE_WITH_ONLY_UNUSED_EXTERNAL",
     "UNSUPPORTED_FEATURE",
     "UNUSED_ARGUMENT",
 ];

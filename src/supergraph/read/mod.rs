@@ -75,6 +75,16 @@ pub fn supergraph(source: &Arc<Source>) -> (Option<Supergraph>, Vec<Diagnostic>)
 /// the fragments, and `sources` knows these, so that diagnostics point into the fragments.
 /// `None` exactly when a diagnostic is an error.
 pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let (supergraph, diagnostics) = model(document, sources);
+    let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
+    (supergraph.filter(|_| sound), diagnostics)
+}
+
+/// The code of what is right, and cannot be run by this gateway.
+pub(crate) const UNSUPPORTED: &str = "UNSUPPORTED";
+
+/// Reads a document as far as it can be understood, even where a diagnostic is an error.
+pub(crate) fn model(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
     let flat = flatten::flatten(document);
     let document = flat.as_ref().unwrap_or(document);
     let (names, refused) = Names::read(document);
@@ -98,8 +108,7 @@ pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph
         let place = d.labels.first().map(|label| (label.span.source.name.clone(), label.span.start));
         (d.severity == Severity::Hint, place)
     });
-    let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
-    (supergraph.filter(|_| sound), diagnostics)
+    (supergraph, diagnostics)
 }
 
 /// A document that is being read.
@@ -159,7 +168,7 @@ impl Reader<'_> {
         let Some(ExtendedType::Enum(graphs)) = self.document.types.get(self.join.graph_enum.as_str()) else {
             let message = format!("There is no enum `{}`: this is not a supergraph document.", self.join.graph_enum);
             let help = "A schema fragment is put into a folder, and the folder is served; `--supergraph` takes what a composition printed.";
-            self.diagnostics.push(Diagnostic::error("INVALID_SUPERGRAPH", message).help(help));
+            self.diagnostics.push(Diagnostic::error("INVALID_FEDERATION_SUPERGRAPH", message).help(help));
             return None;
         };
         let mut entries: Vec<GraphEntry> = Vec::new();
@@ -169,7 +178,7 @@ impl Reader<'_> {
             let url = directive.and_then(|d| self.string_argument(d, "url")).map(|(url, _)| url.to_owned());
             if entries.iter().any(|entry| *entry.name == *name) {
                 let message = format!("Two subgraphs are named \"{name}\".");
-                self.error("INVALID_SUPERGRAPH", message, definition.location());
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, definition.location());
             }
             entries.push(GraphEntry { name: name.into(), url: url.filter(|url| !url.is_empty()) });
             self.graphs.insert(value.clone(), SubgraphId(index as u32));
