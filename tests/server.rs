@@ -3,14 +3,23 @@
 mod support;
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
 use support::{Answer, DEADLINE, Gateway, SUPERGRAPH, eventually, exchange, post, replace, settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use weft::authorization::{self, Authenticator, KeySource};
 use weft::control::{Outcome, SchemaSource};
+use weft::gateway::{self, Unauthorized};
 use weft::server::{Server, Settings};
+use weft_loaders::Loaders;
 
 const JSON: &str = "content-type: application/json\r\n";
 const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
@@ -315,6 +324,79 @@ type Query {
     }
 }
 
+/// `EdDSA` tokens of an issuer of its own, and a file with its key.
+struct Issuer(Ed25519KeyPair);
+
+impl Issuer {
+    fn new(file: &Path) -> Self {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("random bytes");
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+        let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]});
+        std::fs::write(file, set.to_string()).expect("written");
+        Self(pair)
+    }
+
+    fn sign(&self, claims: &serde_json::Value) -> String {
+        let base64 = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let signed =
+            format!("{}.{}", base64(json!({"alg": "EdDSA", "kid": "k"}).to_string()), base64(claims.to_string()));
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.0.sign(signed.as_bytes())))
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_what_the_graph_keeps_and_a_wrong_one_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (keys, file) = (folder.path().join("keys.json"), folder.path().join("supergraph.graphql"));
+    let issuer = Issuer::new(&keys);
+    let secured = SUPERGRAPH
+        .replace(
+            "join/v0.3\", for: EXECUTION)",
+            "join/v0.3\", for: EXECUTION)
+  @link(url: \"https://specs.apollo.dev/requiresScopes/v0.1\", for: SECURITY)",
+        )
+        .replace("hello(name: String!): String", "hello(name: String!): String @requiresScopes(scopes: [[\"greet\"]])");
+    std::fs::write(&file, secured).expect("written");
+    let jwt = authorization::Settings {
+        keys: vec![KeySource::File(keys)],
+        issuers: Vec::new(),
+        audiences: Vec::new(),
+        header: http::header::AUTHORIZATION,
+        leeway: Duration::from_secs(30),
+        refresh: Duration::from_secs(60),
+        scope_claims: vec!["scope".into()],
+        policy_claims: Vec::new(),
+    };
+    let query = r#"{"query":"{ hello(name: \"x\") }"}"#;
+    for (unauthorized, modern) in [(Unauthorized::Null, 200), (Unauthorized::Refuse, 403)] {
+        let loaders = Loaders::new(weft_loaders::Settings::default());
+        let authenticator = Authenticator::start(jwt.clone(), loaders).await.expect("keys");
+        let settings_of_gateway = gateway::Settings { unauthorized, ..gateway::Settings::default() };
+        let source = SchemaSource::Supergraph(file.clone());
+        let gateway = Gateway::serve_with(settings(), source, settings_of_gateway, authenticator).await;
+        let ask = async |headers: &str| gateway.post(&format!("{}{headers}", graphql_response()), query).await;
+        let bearer = |claims| format!("authorization: Bearer {}\r\n", issuer.sign(&claims));
+
+        let anonymous = ask("").await;
+        assert_eq!((anonymous.status, anonymous.code().as_str()), (modern, "UNAUTHORIZED_FIELD_OR_TYPE"));
+        let other = ask(&bearer(json!({"exp": 4_102_444_800_u64, "scope": "other"}))).await;
+        assert_eq!((other.status, other.code().as_str()), (modern, "UNAUTHORIZED_FIELD_OR_TYPE"));
+        // It is asked: there is no such service, which is what is told.
+        let granted = ask(&bearer(json!({"exp": 4_102_444_800_u64, "scope": "x greet"}))).await;
+        assert_eq!((granted.status, granted.code().as_str()), (200, "DOWNSTREAM_UNAVAILABLE"));
+
+        let expired = ask(&bearer(json!({"exp": 1, "scope": "greet"}))).await;
+        assert_eq!((expired.status, expired.code().as_str()), (401, "UNAUTHENTICATED"));
+        let challenge = "Bearer error=\"invalid_token\", error_description=\"it has expired\"";
+        assert_eq!(expired.header("www-authenticate"), challenge);
+        assert_eq!(ask("authorization: Basic eDp5\r\n").await.status, 401);
+        let by_get = gateway.get("/graphql?query=%7B__typename%7D", "authorization: Bearer x\r\n").await;
+        assert_eq!(by_get.status, 401, "whatever is asked");
+        assert_eq!(gateway.get("/health", "authorization: Bearer x\r\n").await.status, 200, "health is everybody's");
+    }
+}
+
 #[tokio::test]
 async fn operators_see_numbers_and_the_control_graph() {
     let gateway = Gateway::start(settings()).await;
@@ -354,10 +436,12 @@ async fn operators_see_numbers_and_the_control_graph() {
 async fn a_port_that_is_taken_is_told_in_a_sentence() {
     let gateway = Gateway::start(settings()).await;
     let taken = Settings { listen: gateway.address, ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --listen"), "{told}");
     let taken = Settings { admin_listen: Some(gateway.admin), ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --admin-listen"), "{told}");
 }
 

@@ -467,8 +467,12 @@ pub(crate) fn arguments(
     let definition = schema.type_field(&connector.type_name, &connector.field_name).ok();
     let mut arguments = Map::new();
     for (name, literal) in literals {
-        let ty = definition.and_then(|field| field.argument_by_name(name)).map(|argument| &*argument.ty);
-        if let Some(value) = coerce(schema, ty, literal, variables) {
+        let argument = definition.and_then(|field| field.argument_by_name(name));
+        let ty = argument.map(|argument| &*argument.ty);
+        let given = coerce(schema, ty, literal, variables);
+        // A variable that was left out leaves the argument out.
+        let default = || coerce(schema, ty, argument?.default_value.as_ref()?, variables);
+        if let Some(value) = given.or_else(default) {
             arguments.insert(name.to_string(), value);
         }
     }

@@ -73,6 +73,6 @@ fn asked<'p>(
             let position = &plan.positions[object.position.0 as usize];
             position.records.contains(&RecordSource::Nested(record, slot))
         }
-        ProjectionValue::Typename | ProjectionValue::Introspection => false,
+        ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => false,
     })
 }

@@ -252,7 +252,7 @@ impl<'s> Writer<'s> {
                 });
                 self.service(position.parent?, records)
             }
-            ProjectionValue::Typename | ProjectionValue::Introspection => None,
+            ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => None,
         }
     }
 
@@ -290,6 +290,7 @@ impl<'s> Writer<'s> {
                 }
                 Ok(())
             }
+            ProjectionValue::Denied => self.denied(field),
             ProjectionValue::Leaf { from, .. } => {
                 let found = self.view.first(&self.records[frame..], from);
                 self.resolved(field, found, None)
@@ -304,6 +305,12 @@ impl<'s> Writer<'s> {
                 result
             }
         }
+    }
+
+    /// What the client may not see is null, told by path and nothing else. No fallback stands in: it might be just what is kept.
+    fn denied(&mut self, field: &ProjectionField) -> Result<(), Stop> {
+        self.told.own("Unauthorized field or type.", Some(Code::Unauthorized), None, &self.path);
+        self.null(&field.ty)
     }
 
     /// Lets the field's fallback stand in for what failed or is null; else completes the value. `nested`: see
@@ -569,6 +576,7 @@ impl<'s> Writer<'s> {
             self.start_field(index, field);
             match &field.value {
                 ProjectionValue::Typename => drop(serde_json::to_writer(&mut self.out, name.as_str())),
+                ProjectionValue::Denied => self.denied(field)?,
                 _ => {
                     let value = members.get(field.field_name.as_str()).unwrap_or(&Value::Null);
                     self.fallback(field, &field.ty, &field.value, value)?;

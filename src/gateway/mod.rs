@@ -3,6 +3,7 @@
 //! In: a GraphQL request, the client's headers, a deadline. Out: the response's bytes.
 //! Every entry point ends here. Deliberately absent: HTTP; what an [`Outcome`] means as a status is the server's business.
 
+mod access;
 mod introspection;
 mod settings;
 mod snapshot;
@@ -21,8 +22,10 @@ use weft_loaders::Loaders;
 
 use crate::execute::{self, Execution};
 use crate::operation::{self, DocumentOperation, OperationType, RequestErrorKind};
+use crate::supergraph::Grants;
 
 pub use crate::execute::StoodIn;
+pub use access::Unauthorized;
 pub use settings::{ForwardHeaders, Settings};
 pub use snapshot::Snapshot;
 pub use statistics::{Lookups, Statistics};
@@ -47,6 +50,8 @@ pub struct Context {
     pub deadline: Instant,
     /// Whether a mutation may run (not by GET).
     pub mutations_allowed: bool,
+    /// What it may see.
+    pub grants: Grants,
 }
 
 /// A response, ready to send.
@@ -71,6 +76,8 @@ pub enum Outcome {
     MethodNotAllowed,
     /// Refused by a limit, or nothing could be planned: there is no `data`.
     Refused,
+    /// It selects what the client may not see, and the gateway refuses such operations: there is no `data`.
+    Unauthorized,
     /// Something went wrong here: there is no `data`.
     Failed,
 }
@@ -136,7 +143,8 @@ impl Gateway {
         may_run(operation, context)?;
         let variables = operation::coerce_variables(&parsed.document, operation, &request.variables)
             .map_err(|errors| errors.into_iter().map(RequestError::from).collect::<Vec<_>>())?;
-        let prepared = snapshot.plan(&parsed, operation, &variables, self.statistics.plans()).await?;
+        let denied = snapshot.denied(&parsed, &context.grants);
+        let prepared = snapshot.plan(&parsed, operation, &variables, denied, self.statistics.plans()).await?;
         let introspection = match (prepared.introspects(), self.settings.introspection) {
             (false, _) => HashMap::new(),
             (true, true) => introspection::answer(&snapshot, &parsed, operation_name, &variables).await?,

@@ -10,6 +10,7 @@ use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind, NeedId, Origin, Pos
 use super::emit::{self, TooLong, fixed_typename};
 use super::graph::{ResolverMode, Sym};
 use super::merge::Group;
+use super::parts::{self, Part};
 use super::plan::{
     AskedFor, Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
     PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
@@ -75,14 +76,15 @@ fn add_keys_to_match(draft: &mut Draft<'_>, id: JobId) {
 
 /// Fields of the query root that travel with something else get keys that tell whose they are.
 fn keep_roots_apart(draft: &mut Draft<'_>, group: &Group) {
-    if group.jobs.len() < 2 {
+    let parts = parts::of_call(draft, &group.jobs);
+    if parts.len() < 2 {
         return;
     }
-    for (input, job) in group.jobs.iter().enumerate() {
-        if !draft.job(*job).is_root_jump() {
+    for (input, Part { job, .. }) in parts.into_iter().enumerate() {
+        if !draft.job(job).is_root_jump() {
             continue;
         }
-        let Some(sel) = draft.ctx(draft.job(*job).ctx).sel else { continue };
+        let Some(sel) = draft.ctx(draft.job(job).ctx).sel else { continue };
         for entry in &mut draft.sels[sel.index()].entries {
             let key = Name::new(&format!("_e{input}_{}", entry.key));
             entry.key = key.expect("a name with letters before it is a name");
@@ -260,17 +262,18 @@ impl<'a> Assembler<'_, 'a> {
         let draft = self.draft;
         let first = draft.job(group.jobs[0]);
         let sel = |job: JobId| draft.ctx(draft.job(job).ctx).sel.unwrap_or(SelId(0));
-        let connected_inputs =
-            || group.jobs.iter().map(|job| self.input(*job, ShapeId(sel(*job).0), String::new())).collect();
+        let parts = parts::of_call(draft, &group.jobs);
+        let shape = |part: &Part| ShapeId(sel(part.job).0);
+        let connected_inputs = || parts.iter().map(|part| self.input(part, shape(part), String::new())).collect();
         let call = match &first.kind {
             JobKind::Root => {
-                let (operation, _) = emit::operation(draft, self.operation, &group.jobs)?;
+                let (operation, _) = emit::operation(draft, self.operation, &parts)?;
                 Call::Root { operation, shape: ShapeId(sel(group.jobs[0]).0) }
             }
             JobKind::Entities { .. } => {
-                let (operation, variables) = emit::operation(draft, self.operation, &group.jobs)?;
-                let inputs = group.jobs.iter().zip(variables);
-                let inputs = inputs.map(|(job, variable)| self.input(*job, ShapeId(sel(*job).0), variable));
+                let (operation, variables) = emit::operation(draft, self.operation, &parts)?;
+                let inputs = parts.iter().zip(variables);
+                let inputs = inputs.map(|(part, variable)| self.input(part, shape(part), variable));
                 Call::Entities { operation, inputs: inputs.collect() }
             }
             JobKind::ConnectRoot { connector, need } => Call::ConnectRoot {
@@ -365,13 +368,14 @@ impl<'a> Assembler<'_, 'a> {
         arguments
     }
 
-    fn input(&self, id: JobId, shape: ShapeId, variable: String) -> EntityInput {
+    fn input(&self, part: &Part, shape: ShapeId, variable: String) -> EntityInput {
         let draft = self.draft;
-        let job = draft.job(id);
+        let (id, job) = (part.job, draft.job(part.job));
+        let asked_types = part.types.as_ref().unwrap_or(&job.types);
         let position = draft.pos(job.pos);
         let record = position.base.and_then(|base| self.records.get(&base).copied()).unwrap_or(RecordId(0));
         let link = (record, self.links.get(&id).copied().unwrap_or(SlotId(0)));
-        let is_all = position.types.iter().all(|object| job.types.contains(object));
+        let is_all = position.types.iter().all(|object| asked_types.contains(object));
         // Where the concrete type decides the representation, an object of a type that nobody expects is not sent.
         let is_by_type =
             matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete | ResolverMode::Root, .. });
@@ -380,7 +384,7 @@ impl<'a> Assembler<'_, 'a> {
         let types = if position.is_object || is_untyped || (is_all && !is_by_type) {
             Vec::new()
         } else {
-            job.types.iter().map(|object| draft.graph.name(*object).clone()).collect()
+            asked_types.iter().map(|object| draft.graph.name(*object).clone()).collect()
         };
         let (typename, key) = match &job.kind {
             JobKind::Entities { mode: ResolverMode::Root, .. } => (RepresentationTypename::None, None),
@@ -397,7 +401,7 @@ impl<'a> Assembler<'_, 'a> {
             JobKind::ConnectLookup { key, .. } => (RepresentationTypename::None, Some(&**key)),
             _ => (RepresentationTypename::None, None),
         };
-        let branches = self.branches(job.pos, &job.types, |object| {
+        let branches = self.branches(job.pos, asked_types, |object| {
             let mut wanted = Vec::new();
             if let Some(key) = key {
                 self.wanted(object, key, true, &mut wanted);
@@ -441,13 +445,15 @@ impl<'a> Assembler<'_, 'a> {
 
     /// Branches for types of which the same is sent.
     fn branches(&self, pos: PosId, types: &[Sym], wanted: impl Fn(Sym) -> Vec<Wanted>) -> Vec<RepresentationBranch> {
-        let mut groups: IndexMap<Vec<(Wanted, Vec<NeedId>)>, Vec<Sym>> = IndexMap::default();
+        let mut groups: IndexMap<Vec<(Wanted, Vec<NeedId>, Vec<CtxId>)>, Vec<Sym>> = IndexMap::default();
         for object in types {
             let fields = wanted(*object).into_iter().map(|wanted| {
                 let field = self.draft.graph.sym(&wanted.0);
                 let needs = field.map(|field| self.draft.needs_of(pos, field, &wanted.3)).unwrap_or_default();
                 let needs = needs.into_iter().filter(|need| self.draft.need(*need).types.contains(object));
-                (wanted, needs.collect())
+                let needs: Vec<NeedId> = needs.collect();
+                let apart = self.told_apart(&needs, *object);
+                (wanted, needs, apart)
             });
             groups.entry(fields.collect()).or_default().push(*object);
         }
@@ -455,7 +461,7 @@ impl<'a> Assembler<'_, 'a> {
         let mut branches = Vec::new();
         for (fields, types) in groups {
             let names = types.iter().map(|object| self.draft.graph.name(*object).clone());
-            let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs)| {
+            let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs, _)| {
                 self.representation_field(name, is_key, &below, &needs, &types)
             });
             let types_sent = if is_single { Vec::new() } else { names.collect() };
@@ -538,14 +544,18 @@ impl<'a> Assembler<'_, 'a> {
             let objects: Vec<Sym> = branch.types.iter().filter_map(|name| draft.graph.sym(name)).collect();
             let objects = common(&objects, &position.types);
             // Types that read a field from different places part.
-            let mut groups: IndexMap<Vec<Vec<NeedId>>, Vec<Sym>> = IndexMap::default();
+            let mut groups: IndexMap<Vec<(Vec<NeedId>, Vec<CtxId>)>, Vec<Sym>> = IndexMap::default();
             for object in objects {
-                let needs = branch.fields.iter().map(|field| self.needs_for(pos, field, object));
+                let needs = branch.fields.iter().map(|field| {
+                    let needs = self.needs_for(pos, field, object);
+                    let apart = self.told_apart(&needs, object);
+                    (needs, apart)
+                });
                 groups.entry(needs.collect()).or_default().push(object);
             }
             for (needs, types) in groups {
                 let fields = branch.fields.iter().zip(&needs);
-                let fields = fields.map(|(field, needs)| self.field(pos, field, needs, &types)).collect();
+                let fields = fields.map(|(field, (needs, _))| self.field(pos, field, needs, &types)).collect();
                 let types = types.iter().map(|object| draft.graph.name(*object).clone()).collect();
                 branches.push(ProjectionBranch { types, fields });
             }
@@ -553,16 +563,28 @@ impl<'a> Assembler<'_, 'a> {
         ObjectProjection { position: PositionId(pos.0), possible: possible.unwrap_or_default(), branches }
     }
 
+    /// What types are told apart by beside their needs: where a leaf is read, if an HTTP/JSON service is among the sources. Such a
+    /// service cannot be asked for a field of some types only, so what it says of it for others must not be looked at.
+    fn told_apart(&self, needs: &[NeedId], object: Sym) -> Vec<CtxId> {
+        let draft = self.draft;
+        let sources = || needs.iter().flat_map(|need| &draft.need(*need).sources);
+        let is_http = |ctx: CtxId| draft.is_http(draft.job(draft.ctx(ctx).job).subgraph);
+        if !sources().any(|(ctx, _)| is_http(*ctx)) {
+            return Vec::new();
+        }
+        sources().filter(|(_, types)| types.contains(&object)).map(|(ctx, _)| *ctx).collect()
+    }
+
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.
     fn needs_for(&self, pos: PosId, field: &Field, object: Sym) -> Vec<NeedId> {
-        let Some(sym) = self.draft.graph.sym(&field.name) else { return Vec::new() };
+        let Some(sym) = self.draft.graph.sym(&field.name).filter(|_| !field.is_denied) else { return Vec::new() };
         let mut needs = self.draft.all_needs_of(pos, sym, &field.arguments);
         if pos == PosId(0) && self.operation.kind == OperationType::Mutation {
             // Equal root fields of a mutation are needs of their own, in the client's order.
             let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
             let before = fields
                 .take_while(|other| !std::ptr::eq(*other, field))
-                .filter(|other| other.name == field.name && other.arguments == field.arguments);
+                .filter(|other| other.name == field.name && other.arguments == field.arguments && !other.is_denied);
             return needs.nth(before.count()).into_iter().collect();
         }
         let answers = |id: &NeedId| {
@@ -579,6 +601,7 @@ impl<'a> Assembler<'_, 'a> {
         let type_name = types.first().map_or_else(|| field.name.clone(), |object| draft.graph.name(*object).clone());
         let mut fallback = None;
         let value = match field.name.as_str() {
+            _ if field.is_denied => ProjectionValue::Denied,
             "__typename" => ProjectionValue::Typename,
             "__schema" | "__type" if pos == PosId(0) => ProjectionValue::Introspection,
             _ => {

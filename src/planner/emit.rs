@@ -10,8 +10,9 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
 
-use super::draft::{CtxId, Draft, Entry, JobId, JobKind, Origin, SelId, Static};
+use super::draft::{CtxId, Draft, Entry, JobKind, Origin, SelId, Static};
 use super::graph::{NodeId, NodeKind, ResolverMode, Sym};
+use super::parts::Part;
 use super::plan::DownstreamOperation;
 use crate::operation::{Operation, OperationType, Variable};
 
@@ -28,21 +29,23 @@ type Usage = (Type, bool);
 struct Emitter<'d, 'a> {
     draft: &'d Draft<'a>,
     schema: &'a Schema,
+    /// What is being asked for.
+    part: Option<&'d Part>,
     out: String,
     used: IndexMap<Name, Vec<Usage>>,
 }
 
-/// What a group of jobs sends, and for each entity job the variable of its representations.
+/// What a call sends, and for each of its inputs the variable of the representations.
 pub(super) fn operation(
     draft: &Draft<'_>,
     client: &Operation,
-    jobs: &[JobId],
+    parts: &[Part],
 ) -> Result<(DownstreamOperation, Vec<String>), TooLong> {
-    let Some(first) = jobs.first().map(|job| draft.job(*job)) else {
+    let Some(first) = parts.first().map(|part| draft.job(part.job)) else {
         return Ok((DownstreamOperation { text: String::new(), name: None, variables: Vec::new() }, Vec::new()));
     };
     let schema = &draft.supergraph.subgraph(first.subgraph).schema;
-    let mut emitter = Emitter { draft, schema, out: String::new(), used: IndexMap::default() };
+    let mut emitter = Emitter { draft, schema, part: None, out: String::new(), used: IndexMap::default() };
     let (mut names, mut definitions) = (Vec::new(), Vec::new());
     if first.kind == JobKind::Root {
         if let Some(sel) = draft.ctx(first.ctx).sel {
@@ -51,8 +54,9 @@ pub(super) fn operation(
     } else {
         let is_free = |name: &str| client.variables.iter().all(|variable| variable.name.as_str() != name);
         emitter.out.push('{');
-        for (index, job) in jobs.iter().enumerate() {
-            let (job, is_only) = (draft.job(*job), jobs.len() == 1);
+        for (index, part) in parts.iter().enumerate() {
+            let (job, is_only) = (draft.job(part.job), parts.len() == 1);
+            emitter.part = Some(part);
             let sel = draft.ctx(job.ctx).sel.expect("jobs of which nothing is taken do not travel");
             let mut name = if is_only { "representations".to_owned() } else { format!("r{index}") };
             while !is_free(&name) {
@@ -163,8 +167,12 @@ impl<'a> Emitter<'_, 'a> {
         let node = self.draft.graph.node(id);
         let name = self.draft.graph.name(node.type_name).clone();
         if node.kind != NodeKind::Abstract {
+            let is_top = self.draft.ctx(ctx).origin == Origin::Jump;
             for index in 0..self.draft.sel(sel).entries.len() {
-                self.entry(sel, index, &name)?;
+                let entry = &self.draft.sel(sel).entries[index];
+                if !is_top || self.part.is_none_or(|part| part.wants(entry)) {
+                    self.entry(sel, index, &name)?;
+                }
             }
             return Ok(());
         }

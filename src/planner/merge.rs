@@ -11,6 +11,7 @@ use super::assemble::is_batch;
 use super::cost;
 use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind};
 use super::graph::ResolverMode;
+use super::parts;
 
 /// Jobs that travel together, and the calls that must come before.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ fn needs(draft: &Draft<'_>, id: JobId, used: &[JobId]) -> Vec<JobId> {
         }
         JobKind::ConnectLookup { key, .. } => draft.sources_of(job.pos, &job.types, key, &mut sources),
     }
+    must_know_type |= parts::are_by_type(draft, id);
     for (_, types, fields) in &job.requires {
         draft.sources_of(job.pos, types, fields, &mut sources);
     }

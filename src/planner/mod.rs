@@ -20,6 +20,7 @@ mod enter;
 mod graph;
 mod merge;
 mod missing;
+mod parts;
 pub mod plan;
 mod policy;
 mod prune;

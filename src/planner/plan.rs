@@ -375,6 +375,8 @@ pub enum ProjectionValue {
     Typename,
     /// `__schema` or `__type` on the query root: answered by the gateway itself under this response key.
     Introspection,
+    /// Null, because the client may not see it, which is told.
+    Denied,
     /// A scalar or enum value.
     Leaf {
         /// The first of these slots that is present. More than one only where services share the field.

@@ -60,6 +60,8 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
 
 async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response, Refusal> {
     let deadline = Instant::now() + app.settings.request_timeout;
+    // Before the body: whoever cannot be told from an impostor need not send it.
+    let grants = app.authenticator.grants(&parts.headers).await.map_err(Refusal::unauthenticated)?;
     let (request, mutations_allowed) = match parts.method {
         Method::POST => {
             check_body_type(&parts.headers)?;
@@ -83,7 +85,7 @@ async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response
             return Err(refusal.allow(METHODS));
         }
     };
-    let context = Context { headers: parts.headers, deadline, mutations_allowed };
+    let context = Context { headers: parts.headers, deadline, mutations_allowed, grants };
     // The gateway keeps the deadline itself; this is for the case that it does not.
     timeout_at((deadline + GRACE).into(), app.gateway.execute(request, &context)).await.map_err(|_| {
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "REQUEST_TIMEOUT", "the request took longer than the gateway allows")
@@ -95,6 +97,7 @@ async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response
 fn status(outcome: Outcome, media: MediaType) -> StatusCode {
     match (outcome, media) {
         (Outcome::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
+        (Outcome::Unauthorized, MediaType::GraphqlResponse) => StatusCode::FORBIDDEN,
         (Outcome::Failed, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (Outcome::Executed, _) | (_, MediaType::Json) => StatusCode::OK,
         (Outcome::Invalid | Outcome::BadVariables | Outcome::Refused, MediaType::GraphqlResponse) => {

@@ -36,6 +36,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::authorization::Authenticator;
 use crate::control::Control;
 use crate::gateway::Gateway;
 use metrics::Metrics;
@@ -135,6 +136,7 @@ pub(crate) struct App {
     settings: Settings,
     gateway: Arc<Gateway>,
     control: Arc<Control>,
+    authenticator: Arc<Authenticator>,
     metrics: Metrics,
     started: Instant,
     /// Set once the process was told to stop: load balancers then look elsewhere.
@@ -156,8 +158,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the listeners.
-    pub async fn bind(settings: Settings, control: Arc<Control>) -> Result<Self, BindError> {
+    /// Opens the listeners. `authenticator` tells who the clients are.
+    pub async fn bind(
+        settings: Settings,
+        control: Arc<Control>,
+        authenticator: Arc<Authenticator>,
+    ) -> Result<Self, BindError> {
         let public = open(settings.listen, "--listen").await?;
         let admin = match settings.admin_listen {
             Some(address) => Some(open(address, "--admin-listen").await?),
@@ -165,8 +171,15 @@ impl Server {
         };
         let gateway = Arc::clone(control.gateway());
         let metrics = Metrics::default();
-        let app =
-            App { settings, gateway, control, metrics, started: Instant::now(), stopping: AtomicBool::new(false) };
+        let app = App {
+            settings,
+            gateway,
+            control,
+            authenticator,
+            metrics,
+            started: Instant::now(),
+            stopping: AtomicBool::new(false),
+        };
         Ok(Self { app: Arc::new(app), public, admin })
     }
 

@@ -41,6 +41,10 @@ pub(crate) struct Expect {
     /// Errors may be there or not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) errors_allowed: bool,
+    /// Subgraphs that answer nothing but errors while it runs. The answer may then lack what it takes them for, each loss explained
+    /// by an error.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failing: Vec<String>,
     /// The operation must be refused: it is not valid for clients.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,

@@ -17,7 +17,7 @@ use super::case::{Case, Query};
 use super::compare;
 use super::fragment;
 use super::model;
-use super::server::{Subgraphs, unsplit};
+use super::server::{Subgraphs, unsplit, unsplit_at_worst};
 use super::world::{Run, World};
 
 /// Runs every operation of a case on both sides. The result is what is wrong; empty: all is as it should be.
@@ -101,7 +101,13 @@ fn check_query(
         .and_then(|document| {
             let variables = Value::Object(query.variables.clone());
             let variables = serde_json::from_value(variables).expect("variables are JSON");
-            unsplit(&expected_run, schema, &document, &variables)
+            let expected = unsplit(&expected_run, schema, &document, &variables)?;
+            if query.expect.failing.is_empty() {
+                return Ok((expected, None));
+            }
+            let worst_run = Arc::new(Run::failing(world, &query.expect.failing));
+            let worst = unsplit_at_worst(&worst_run, &subgraphs.fragments, schema, &document, &variables)?;
+            Ok((expected, Some(worst)))
         });
     if let Err(message) = &expected
         && !query.expect.refused
@@ -109,11 +115,16 @@ fn check_query(
         return vec![format!("the case is wrong: the unsplit service refuses the operation: {message}")];
     }
 
-    let run = Arc::new(Run::new(world));
+    let run = Arc::new(Run::failing(world, &query.expect.failing));
     *subgraphs.run.lock().unwrap() = Arc::clone(&run);
     let request = || Request { query: query.text.clone(), operation_name: None, variables: query.variables.clone() };
     let deadline = Instant::now() + Duration::from_secs(20);
-    let context = Context { headers: HeaderMap::new(), deadline, mutations_allowed: true };
+    let context = Context {
+        headers: HeaderMap::new(),
+        deadline,
+        mutations_allowed: true,
+        grants: weft::supergraph::Grants::default(),
+    };
     let response = runtime().block_on(gateway.execute(request(), &context));
     let body: Value = serde_json::from_slice(&response.body).expect("a response is JSON");
 
@@ -126,15 +137,19 @@ fn check_query(
         }
         return wrong;
     }
-    let Ok(expected) = expected else { return wrong };
+    let Ok((expected, worst)) = expected else { return wrong };
     let expected: Value = serde_json::to_value(&expected).expect("a response is JSON");
+    let worst: Option<Value> = worst.map(|worst| serde_json::to_value(&worst).expect("a response is JSON"));
     if !query.expect.errors_allowed && expected.get("errors").is_some() != query.expect.errors {
         wrong.push(format!("the case is wrong: errors were {}expected", if query.expect.errors { "" } else { "not " }));
     }
-    wrong.extend(compare::responses(&expected, &body));
+    wrong.extend(match &worst {
+        None => compare::responses(&expected, &body),
+        Some(worst) => compare::between(&expected, &body, worst),
+    });
     wrong.extend(run.violations.lock().unwrap().iter().chain(&*expected_run.violations.lock().unwrap()).cloned());
     let (log, expected_log) = (run.log.lock().unwrap().clone(), expected_run.log.lock().unwrap().clone());
-    if log != expected_log {
+    if log != expected_log && worst.is_none() {
         wrong.push(format!("mutations: expected {expected_log:?}, ran {log:?}"));
     }
     let calls = run.calls.lock().unwrap();

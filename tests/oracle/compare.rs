@@ -40,6 +40,50 @@ pub(crate) fn responses(expected: &Value, actual: &Value) -> Vec<String> {
     found
 }
 
+/// What is wrong with an answer that may lack something: it has all that the worst one has, nothing but what the best one has, and errors
+/// explain what it lacks.
+pub(crate) fn between(best: &Value, actual: &Value, worst: &Value) -> Vec<String> {
+    fn compare(best: &Value, actual: &Value, worst: &Value, path: &str, lost: &mut Vec<String>) -> Result<(), String> {
+        let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match (best, actual) {
+            (Value::Null, Value::Null) => Ok(()),
+            (_, Value::Null) if !worst.is_null() => Err(format!("{path} is null, and no failure makes it so: {worst}")),
+            (_, Value::Null) => {
+                lost.push(path.to_owned());
+                Ok(())
+            }
+            (Value::Object(best), Value::Object(actual)) if best.keys().eq(actual.keys()) => {
+                best.iter().try_for_each(|(key, best)| {
+                    let worst = worst.get(key).unwrap_or(&Value::Null);
+                    compare(best, &actual[key], worst, &at(&format!("{key:?}")), lost)
+                })
+            }
+            (Value::Array(best), Value::Array(actual)) if best.len() == actual.len() => {
+                best.iter().zip(actual).enumerate().try_for_each(|(index, (best, actual))| {
+                    let worst = worst.get(index).unwrap_or(&Value::Null);
+                    compare(best, actual, worst, &at(&index.to_string()), lost)
+                })
+            }
+            (best, actual) if best == actual && !best.is_object() && !best.is_array() => Ok(()),
+            _ => Err(format!("{path} is {actual}, the data has {best}")),
+        }
+    }
+    let null = Value::Null;
+    let data = |response: &'_ Value| response.get("data").unwrap_or(&null).clone();
+    let mut lost = Vec::new();
+    let mut found = Vec::new();
+    if let Err(wrong) = compare(&data(best), &data(actual), &data(worst), "", &mut lost) {
+        found.push(format!("data differs: {wrong}"));
+    }
+    let explained = nulls(actual, false);
+    found.extend(
+        lost.iter()
+            .filter(|null| !explained.contains(*null))
+            .map(|null| format!("no error explains the null at {null}")),
+    );
+    found
+}
+
 /// The nulls that the errors explain. `certain`: without those whose errors may as well not be told: a type or an enum value
 /// that clients do not know becomes null, with or without a word.
 fn nulls(response: &Value, certain: bool) -> BTreeSet<String> {

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use weft_loaders::Call;
 
 use super::fragment::{Fragment, text};
-use super::world::{Entity, Run};
+use super::world::{Entity, Run, sorted};
 
 /// What `@connect`, `@lookup`, `@is` and `@require` say of a field.
 #[derive(Debug)]
@@ -277,7 +277,7 @@ impl Answerer<'_> {
         let data = match kind {
             Some(_) if self.connect.is_lookup => return self.look_up(definition, arguments),
             Some("Mutation") => {
-                self.run.log.lock().unwrap().push(format!("{field}{}", Value::Object(arguments.clone())));
+                self.run.log.lock().unwrap().push(format!("{field}{}", sorted(&Value::Object(arguments.clone()))));
                 self.run.world.root("Mutation")
             }
             Some(kind) => self.run.world.root(kind),
@@ -290,7 +290,7 @@ impl Answerer<'_> {
                     .collect();
                 match self.find(type_name, &bound)? {
                     Some((_, data)) => data,
-                    None => return Ok(Found::Missing),
+                    None => return Ok(Found::Value(Value::Null)),
                 }
             }
         };
@@ -407,10 +407,11 @@ impl Answerer<'_> {
         // A property that the type lacks is there all the same.
         let definition = self.server.schema.type_field(&data.type_name, &pick.name);
         let Ok(definition) = definition else { return Ok("more than is declared".into()) };
-        // To the mapping language, an object without what is picked is as good as a scalar: only a list is none.
+        // To the mapping language, a scalar is an object without anything that is picked.
         let broken = || match (definition.ty.is_list(), pick.below.is_empty()) {
-            (true, _) => json!(true),
+            (true, true) => json!(true),
             (false, true) => json!({"not": "a scalar"}),
+            (true, false) => json!({}),
             (false, false) => json!([]),
         };
         match self.run.value(data.fields.get(&pick.name), &Map::new()) {

@@ -5,6 +5,7 @@
 //! resolvable key and what `@requires` names, all equal to the data, and calls an interface object by its interface's name.
 //! What it must not be asked is noted as a violation in [`Run`], so that no answer can hide it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use apollo_compiler::ast::{Selection, Type};
@@ -16,10 +17,10 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
-use weft_loaders::{Answer, Call, Exchange, LoadError, Transport};
+use weft_loaders::{Answer, Call, Effect, Exchange, LoadError, Transport};
 
 use super::fragment::Fragment;
-use super::world::{Entity, Run};
+use super::world::{Entity, Run, sorted};
 
 /// Executes an operation on the unsplit schema.
 pub(crate) fn unsplit(
@@ -28,12 +29,71 @@ pub(crate) fn unsplit(
     document: &Valid<ExecutableDocument>,
     variables: &JsonMap,
 ) -> Result<ExecutionResponse, String> {
-    execute(run, None, schema, document, None, variables)
+    execute(run, &Arc::new(Side::Unsplit), schema, document, None, variables)
+}
+
+/// As [`unsplit`], where every field fails for which a failing subgraph may have been asked: the least that must be answered.
+/// What survives is what one working subgraph alone gives from the root on.
+pub(crate) fn unsplit_at_worst(
+    run: &Arc<Run>,
+    fragments: &[Arc<Fragment>],
+    schema: &Valid<Schema>,
+    document: &Valid<ExecutableDocument>,
+    variables: &JsonMap,
+) -> Result<ExecutionResponse, String> {
+    let alone = Side::Alone { fragments: fragments.to_vec(), subgraph: None };
+    execute(run, &Arc::new(alone), schema, document, None, variables)
+}
+
+/// Who answers.
+#[derive(Debug)]
+enum Side {
+    Unsplit,
+    /// See [`unsplit_at_worst`]: the subgraph that gave the object; `None` for a root.
+    Alone {
+        fragments: Vec<Arc<Fragment>>,
+        subgraph: Option<String>,
+    },
+    Subgraph(Arc<Fragment>),
+}
+
+impl Side {
+    fn server(&self) -> Option<&Arc<Fragment>> {
+        match self {
+            Side::Subgraph(fragment) => Some(fragment),
+            _ => None,
+        }
+    }
+
+    /// Who answers below a field. `None`: it fails.
+    fn below(self: &Arc<Self>, type_name: &str, field: &str, failing: &[String]) -> Option<Arc<Side>> {
+        let Side::Alone { fragments, subgraph } = &**self else { return Some(Arc::clone(self)) };
+        let holds = |fragment: &&Arc<Fragment>| {
+            fragment.field(type_name, field).is_some_and(|facts| !facts.external && !facts.overridden)
+        };
+        let holders: Vec<&Arc<Fragment>> = fragments.iter().filter(holds).collect();
+        let holder = match (subgraph, &holders[..]) {
+            (None, [only]) => only,
+            (Some(known), holders) => holders.iter().find(|fragment| fragment.name == *known)?,
+            _ => return None,
+        };
+        let facts = holder.field(type_name, field)?;
+        let is_plain = facts.requires.is_none() && (subgraph.is_none() || facts.connect.is_none());
+        if !is_plain || failing.contains(&holder.name) {
+            return None;
+        }
+        // An HTTP/JSON service's answer need not hold every field of an object.
+        if holder.is_http && subgraph.is_some() {
+            return None;
+        }
+        let alone = Side::Alone { fragments: fragments.clone(), subgraph: Some(holder.name.clone()) };
+        Some(Arc::new(alone))
+    }
 }
 
 fn execute(
     run: &Arc<Run>,
-    server: Option<&Arc<Fragment>>,
+    side: &Arc<Side>,
     schema: &Valid<Schema>,
     document: &Valid<ExecutableDocument>,
     operation: Option<&str>,
@@ -46,7 +106,7 @@ fn execute(
     };
     let root = Object {
         run: Arc::clone(run),
-        server: server.cloned(),
+        side: Arc::clone(side),
         type_name: operation.object_type().to_string(),
         data: run.world.root(kind),
         root: Some(kind),
@@ -68,15 +128,22 @@ pub(crate) struct Subgraphs {
 
 impl Transport for Subgraphs {
     fn exchange<'a>(&'a self, call: &'a Call) -> Exchange<'a> {
-        let answer = self.answer(call);
-        Box::pin(
-            async move { answer.map(|(status, body)| Answer { status, headers: HeaderMap::new(), body: body.into() }) },
-        )
+        let run = Arc::clone(&self.run.lock().unwrap());
+        let step = run.steps.lock().unwrap().begin();
+        let answer = self.answer(call, step);
+        Box::pin(async move {
+            // Whatever can begin now does so before the first answer is there.
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+            run.steps.lock().unwrap().end(step);
+            answer.map(|(status, body)| Answer { status, headers: HeaderMap::new(), body: body.into() })
+        })
     }
 }
 
 impl Subgraphs {
-    fn answer(&self, call: &Call) -> Result<(StatusCode, String), LoadError> {
+    fn answer(&self, call: &Call, step: usize) -> Result<(StatusCode, String), LoadError> {
         let service = &*call.service;
         let run = Arc::clone(&self.run.lock().unwrap());
         let refuse = |message: String| {
@@ -88,7 +155,13 @@ impl Subgraphs {
         };
         if fragment.is_http {
             let told = format!("{} {} {}", call.method, call.url, String::from_utf8_lossy(&call.body));
-            run.calls.lock().unwrap().entry(service.to_owned()).or_default().push(told);
+            run.calls.lock().unwrap().entry(service.to_owned()).or_default().push(told.clone());
+            if call.effect == Effect::Read && !run.steps.lock().unwrap().is_new(step, service, told.clone()) {
+                return refuse(format!("asked twice in one step: {told}"));
+            }
+            if run.failing.iter().any(|name| name == service) {
+                return Ok((StatusCode::INTERNAL_SERVER_ERROR, String::new()));
+            }
             return super::http::answer(&run, fragment, call).or_else(refuse);
         }
         let body: Value = serde_json::from_slice(&call.body).map_err(|error| LoadError::Invalid(error.to_string()))?;
@@ -102,8 +175,36 @@ impl Subgraphs {
             Ok(variables) => variables,
             Err(error) => return refuse(format!("the variables are not valid: {error}")),
         };
+        let representations = body["variables"].as_object().into_iter().flatten();
+        let representations = representations.filter_map(|(_, value)| value.as_array()).flatten();
+        // One call may ask for an object at two places.
+        let asked: HashSet<String> =
+            representations.filter(|it| it.get("__typename").is_some()).map(ToString::to_string).collect();
+        for asked in asked {
+            if !run.steps.lock().unwrap().is_new(step, service, asked.clone()) {
+                run.violation(format!("{service}: asked twice in one step: {asked}"));
+            }
+        }
+        if call.effect == Effect::Read && !run.steps.lock().unwrap().is_new(step, service, "a call".into()) {
+            run.violation(format!("{service}: called twice in one step"));
+        }
+        if run.failing.iter().any(|name| name == service) {
+            let failed = "{\"errors\": [{\"message\": \"the service fails\"}]}";
+            return Ok(match text.len() % 3 {
+                0 => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+                1 => (StatusCode::OK, failed.to_owned()),
+                _ => (StatusCode::OK, failed.replace("}]", "}], \"data\": null")),
+            });
+        }
         let name = body["operationName"].as_str();
-        match execute(&run, Some(fragment), &fragment.schema, &document, name, &variables) {
+        match execute(
+            &run,
+            &Arc::new(Side::Subgraph(Arc::clone(fragment))),
+            &fragment.schema,
+            &document,
+            name,
+            &variables,
+        ) {
             Ok(response) => Ok((StatusCode::OK, serde_json::to_string(&response).expect("a response is JSON"))),
             Err(message) => refuse(message),
         }
@@ -112,8 +213,7 @@ impl Subgraphs {
 
 struct Object {
     run: Arc<Run>,
-    /// `None`: the unsplit service.
-    server: Option<Arc<Fragment>>,
+    side: Arc<Side>,
     /// As this service calls it.
     type_name: String,
     data: Arc<Entity>,
@@ -134,29 +234,31 @@ impl ObjectValue for Object {
         let name = info.field_name();
         let arguments = serde_json::to_value(info.arguments()).expect("arguments are JSON");
         let Value::Object(arguments) = arguments else { unreachable!("arguments are a map") };
-        if self.server.is_some() && self.root == Some("Query") && name == "_entities" {
+        if self.side.server().is_some() && self.root == Some("Query") && name == "_entities" {
             return Ok(self.entities(&arguments));
         }
         if self.root == Some("Mutation") {
-            self.run.log.lock().unwrap().push(format!("{name}{}", Value::Object(arguments.clone())));
+            self.run.log.lock().unwrap().push(format!("{name}{}", sorted(&Value::Object(arguments.clone()))));
         }
         let (allowed, provided) = self.may_resolve(info.schema(), name);
         allowed.map_err(|message| {
-            let server = self.server.as_ref().map_or("", |server| &server.name);
+            let server = self.side.server().map_or("", |server| &server.name);
             let message = format!("{server}: {}.{name}: {message}", self.type_name);
             self.run.violation(message.clone());
             FieldError { message }
         })?;
+        let below = self.side.below(&self.type_name, name, &self.run.failing);
+        let below = below.ok_or_else(|| FieldError { message: "it may be lost".into() })?;
         let value = self.run.value(self.data.fields.get(name), &arguments);
         let value = value.map_err(|message| FieldError { message })?;
-        self.complete(info.schema(), &info.field_definition().ty, value, &provided)
+        self.complete(info.schema(), &info.field_definition().ty, value, &provided, &below)
     }
 }
 
 impl Object {
     /// Whether the fragment lets the field be resolved here, and what is provided below it.
     fn may_resolve(&self, schema: &Schema, name: &str) -> (Result<(), String>, Vec<Selection>) {
-        let Some(server) = &self.server else { return (Ok(()), Vec::new()) };
+        let Some(server) = self.side.server() else { return (Ok(()), Vec::new()) };
         let mut provided = Vec::new();
         let is_provided = self.collect_provided(name, &self.provided, &mut provided);
         let Some(facts) = server.field(&self.type_name, name) else { return (Ok(()), provided) };
@@ -202,13 +304,14 @@ impl Object {
         ty: &Type,
         value: Value,
         provided: &[Selection],
+        side: &Arc<Side>,
     ) -> Result<ResolvedValue<'r>, FieldError> {
         let inner = ty.inner_named_type();
         let is_leaf = matches!(schema.types.get(inner), Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_)));
         match value {
             Value::Null => Ok(ResolvedValue::null()),
             Value::Array(items) if ty.is_list() => {
-                let item = |value| self.complete(schema, ty.item_type(), value, provided);
+                let item = |value| self.complete(schema, ty.item_type(), value, provided, side);
                 let items: Vec<_> = items.into_iter().map(item).collect();
                 Ok(ResolvedValue::List(Box::new(items.into_iter())))
             }
@@ -222,7 +325,7 @@ impl Object {
                 };
                 Ok(ResolvedValue::object(Object {
                     run: Arc::clone(&self.run),
-                    server: self.server.clone(),
+                    side: Arc::clone(side),
                     type_name,
                     data,
                     root: is_root.then_some("Query"),
@@ -242,7 +345,7 @@ impl Object {
     /// What this service calls an object where that type is expected.
     fn local_name(&self, schema: &Schema, expected: &str, data: &Entity) -> Result<String, String> {
         let concrete = &data.type_name;
-        let Some(server) = &self.server else { return Ok(concrete.clone()) };
+        let Some(server) = self.side.server() else { return Ok(concrete.clone()) };
         if schema.get_object(concrete).is_some() {
             return Ok(concrete.clone());
         }
@@ -267,7 +370,7 @@ impl Object {
             Ok(Some(object)) => ResolvedValue::object(object),
             Ok(None) => ResolvedValue::null(),
             Err(message) => {
-                let server = self.server.as_ref().map_or("", |server| &server.name);
+                let server = self.side.server().map_or("", |server| &server.name);
                 self.run.violation(format!("{server}: {representation}: {message}"));
                 ResolvedValue::null()
             }
@@ -275,7 +378,7 @@ impl Object {
     }
 
     fn find_entity(&self, representation: &Value) -> Result<Option<Object>, String> {
-        let server = self.server.as_ref().ok_or("not a subgraph")?;
+        let server = self.side.server().ok_or("not a subgraph")?;
         let representation = representation.as_object().ok_or("not an object")?;
         let type_name = representation.get("__typename").and_then(Value::as_str).ok_or("it has no __typename")?;
         let facts = server.types.get(type_name).ok_or("its type does not exist here")?;
@@ -308,7 +411,7 @@ impl Object {
                 };
                 return Ok(Some(Object {
                     run: Arc::clone(&self.run),
-                    server: Some(Arc::clone(server)),
+                    side: Arc::clone(&self.side),
                     type_name,
                     data: Arc::clone(entity),
                     root: None,
@@ -341,7 +444,8 @@ impl Object {
                         let given = field.arguments.iter().find(|given| given.name == argument.name);
                         let value = given.map(|given| &given.value).or(argument.default_value.as_ref());
                         if let Some(value) = value {
-                            arguments.insert(argument.name.to_string(), constant(value));
+                            let value = coerced(schema, &argument.ty, constant(value));
+                            arguments.insert(argument.name.to_string(), value);
                         }
                     }
                     let expected = self.run.value(data.fields.get(field.name.as_str()), &arguments);
@@ -397,6 +501,28 @@ impl Object {
             }
             _ => Err(different()),
         }
+    }
+}
+
+/// A value as an executor passes it on: with the defaults of input objects, and lists where lists are.
+fn coerced(schema: &Schema, ty: &Type, value: Value) -> Value {
+    match (ty.is_list(), value) {
+        (_, Value::Null) => Value::Null,
+        (true, Value::Array(items)) => items.into_iter().map(|item| coerced(schema, ty.item_type(), item)).collect(),
+        (true, value) => vec![coerced(schema, ty.item_type(), value)].into(),
+        (false, value) => match (ty.inner_named_type().as_str(), schema.types.get(ty.inner_named_type()), value) {
+            (_, Some(ExtendedType::InputObject(input)), Value::Object(given)) => {
+                let member = |(name, field): (&apollo_compiler::Name, &apollo_compiler::schema::Component<_>)| {
+                    let field: &apollo_compiler::ast::InputValueDefinition = field;
+                    let default = field.default_value.as_ref().map(|value| constant(value));
+                    let value = given.get(name.as_str()).cloned().or(default)?;
+                    Some((name.to_string(), coerced(schema, &field.ty, value)))
+                };
+                Value::Object(input.fields.iter().filter_map(member).collect())
+            }
+            ("ID", _, Value::Number(number)) => number.to_string().into(),
+            (.., value) => value,
+        },
     }
 }
 

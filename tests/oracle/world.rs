@@ -139,6 +139,18 @@ fn contains(data: &Map<String, Value>, wanted: &Map<String, Value>) -> bool {
     })
 }
 
+/// The same value, whose members do not depend on who wrote them down.
+pub(crate) fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let members: BTreeMap<&String, Value> = members.iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(members.into_iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 /// What happens while one operation runs.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -149,12 +161,50 @@ pub(crate) struct Run {
     pub(crate) violations: Mutex<Vec<String>>,
     /// Calls, by subgraph.
     pub(crate) calls: Mutex<BTreeMap<String, Vec<String>>>,
+    pub(crate) steps: Mutex<Steps>,
+    /// Subgraphs that fail.
+    pub(crate) failing: Vec<String>,
+}
+
+/// Which calls run side by side. All calls take equally long, so that what began together ends together.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    now: usize,
+    /// The last step of which a call has ended.
+    ended: usize,
+    /// What was asked at which step: subgraph, and what for.
+    asked: HashSet<(usize, String, String)>,
+}
+
+impl Steps {
+    /// A call begins: its step.
+    pub(crate) fn begin(&mut self) -> usize {
+        if self.now <= self.ended {
+            self.now += 1;
+        }
+        self.now
+    }
+
+    pub(crate) fn end(&mut self, step: usize) {
+        self.ended = self.ended.max(step);
+    }
+
+    /// Whether that was not asked at this step before.
+    pub(crate) fn is_new(&mut self, step: usize, subgraph: &str, asked: String) -> bool {
+        self.asked.insert((step, subgraph.to_owned(), asked))
+    }
 }
 
 impl Run {
     pub(crate) fn new(world: &Arc<World>) -> Run {
+        Run::failing(world, &[])
+    }
+
+    /// A run in which these subgraphs fail.
+    pub(crate) fn failing(world: &Arc<World>, failing: &[String]) -> Run {
         let (log, violations, calls) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Run { world: Arc::clone(world), log, violations, calls }
+        let (world, failing) = (Arc::clone(world), failing.to_vec());
+        Run { world, log, violations, calls, steps: Mutex::default(), failing }
     }
 
     pub(crate) fn violation(&self, message: String) {
@@ -169,10 +219,7 @@ impl Run {
         let name = of.as_str().unwrap_or_default();
         match kind.as_str() {
             "$error" => Err(name.to_owned()),
-            "$echo" => {
-                let sorted: BTreeMap<_, _> = arguments.iter().collect();
-                Ok(Value::String(format!("{name}{}", serde_json::to_string(&sorted).unwrap())))
-            }
+            "$echo" => Ok(Value::String(format!("{name}{}", sorted(&Value::Object(arguments.clone()))))),
             "$switch" => {
                 let argument = match arguments.get(name) {
                     Some(Value::String(text)) => text.clone(),

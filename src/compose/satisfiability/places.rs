@@ -311,6 +311,13 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Whether a subgraph knows every object of the graph that implements an interface as one that does.
+    pub(super) fn knows_all(&self, subgraph: usize, interface: &Name) -> bool {
+        let known = self.implementers[subgraph].get(interface);
+        let all = self.merged_implementers.get(interface).into_iter().flatten();
+        all.into_iter().all(|object| known.is_some_and(|known| known.contains(object)))
+    }
+
     /// Whether a concrete type of the graph is a type condition's, anywhere.
     pub(super) fn applies(&self, concrete: &Name, condition: &Name) -> bool {
         concrete == condition

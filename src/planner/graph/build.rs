@@ -139,6 +139,13 @@ impl<'a> Builder<'a> {
             ResolverMode::Concrete => vec![type_sym],
             _ => self.implementers.get(&type_sym).map(|types| types.to_vec()).unwrap_or_default(),
         };
+        if matches!(mode, ResolverMode::Interface(_)) {
+            // Sent by the interface's name, an object can be any of its types.
+            let known = possible_in(&subgraph.schema, &resolver.type_name);
+            if !entered.iter().all(|object| known.contains(self.graph.name(*object))) {
+                return;
+            }
+        }
         for object in entered {
             if let Some(info) = self.graph.types.get_mut(&object) {
                 let key = Arc::clone(&key);

@@ -128,7 +128,7 @@ pub(crate) enum ResolverMode {
     Concrete,
     /// The interface, which the subgraph knows as an object.
     InterfaceObject(Sym),
-    /// The interface, which the subgraph owns: it tells the concrete type.
+    /// The interface, which the subgraph owns: it tells the concrete type. Only for objects whose type nobody told yet.
     Interface(Sym),
     /// Nothing: it is the query root, which every subgraph has at hand.
     Root,

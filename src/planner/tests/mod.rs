@@ -90,7 +90,7 @@ fn check_projection(plan: &Plan) {
     while let Some(object) = pending.pop() {
         for field in object.branches.iter().flat_map(|branch| &branch.fields) {
             let from = match &field.value {
-                ProjectionValue::Typename | ProjectionValue::Introspection => continue,
+                ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => continue,
                 ProjectionValue::Leaf { from, .. } => from,
                 ProjectionValue::Object { from, object: inner } => {
                     if seen.insert(Arc::as_ptr(inner)) {

@@ -576,7 +576,7 @@ impl Walk<'_, '_> {
             };
             let value = match &field.value {
                 ProjectionValue::Typename => json!(type_name),
-                ProjectionValue::Introspection => Value::Null,
+                ProjectionValue::Introspection | ProjectionValue::Denied => Value::Null,
                 ProjectionValue::Leaf { from, .. } => first(from),
                 ProjectionValue::Object { from, object: below } => {
                     let instances = self.instances(below.position);

@@ -46,6 +46,7 @@ fn close(graph: &Graph, object: Sym, is_object: bool, places: &HashSet<NodeId>, 
     if nodes.is_empty() {
         return nodes;
     }
+    let was_known = is_known;
     loop {
         let mut has_changed = false;
         for resolver in graph.resolvers(object) {
@@ -53,6 +54,7 @@ fn close(graph: &Graph, object: Sym, is_object: bool, places: &HashSet<NodeId>, 
             let adds = !nodes.contains(&node) || (matches!(resolver.mode, ResolverMode::Interface(_)) && !is_known);
             if adds
                 && (is_known || !matches!(resolver.mode, ResolverMode::Concrete | ResolverMode::Root))
+                && !(was_known && matches!(resolver.mode, ResolverMode::Interface(_)))
                 && reads(graph, object, &nodes, &resolver.key, guard)
             {
                 nodes.insert(node);

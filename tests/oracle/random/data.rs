@@ -33,6 +33,7 @@ pub(crate) fn random(rng: &mut Rng, graph: &Graph) -> Value {
             fields.insert("id".into(), id.clone().into());
             fields.insert("code".into(), format!("c{number}").into());
             fields.insert("ref".into(), json!({"n": number}));
+            fields.insert("refs".into(), json!([{"n": number}, {"n": number + 10}]));
             for field in &entity.fields {
                 fields.insert(field.name.clone(), value(rng, graph, field));
             }
@@ -59,9 +60,12 @@ pub(crate) fn random(rng: &mut Rng, graph: &Graph) -> Value {
 fn value(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
     // An error stands for the whole field. A null where none may be is one too.
     if !field.protected && rng.percent(2) {
+        if field.inner == Inner::Blob {
+            return Value::Null;
+        }
         return if rng.percent(50) { Value::Null } else { json!({"$error": format!("{} failed", field.name)}) };
     }
-    if field.argument && field.inner == Inner::Text && rng.percent(80) {
+    if field.arguments.is_some() && field.inner == Inner::Text && rng.percent(80) {
         return json!({"$echo": field.name});
     }
     wrapped(rng, graph, field, field.wrap)
@@ -82,6 +86,10 @@ fn wrapped(rng: &mut Rng, graph: &Graph, field: &Field, wrap: &str) -> Value {
 }
 
 fn inner(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
+    // What only one subgraph has, and perhaps hides.
+    if field.inner == Inner::Shade && !field.protected && field.owners.len() == 1 && rng.percent(20) {
+        return format!("ONLY_{}", field.owners[0]).into();
+    }
     let mut entity = |of: &[usize]| {
         let name = &graph.entities[*rng.pick(of)].name;
         Value::String(format!("@{name}/{}{}", name.to_lowercase(), rng.below(INSTANCES)))
@@ -91,6 +99,12 @@ fn inner(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
         Inner::Int => rng.below(100).into(),
         Inner::Text => format!("{}-{}", field.name, rng.below(100)).into(),
         Inner::Flag => rng.percent(50).into(),
+        Inner::Float => [json!(0.5), json!(7.5), json!(-2.25), json!(1e21)][rng.below(4)].clone(),
+        Inner::Id => ["7", "x", "\u{e9}\"\\\n\u{1F600}"][rng.below(3)].into(),
+        Inner::Shade => (*rng.pick(&["DARK", "PALE"])).into(),
+        Inner::Blob => {
+            [json!({"__typename": "E0", "b": [1, null]}), json!([]), json!("text"), json!(1.5)][rng.below(4)].clone()
+        }
         Inner::Color => (*rng.pick(&["RED", "GREEN", "BLUE"])).into(),
         Inner::Entity(index) => entity(&[index]),
         Inner::Interface(index) => entity(&known(&graph.interfaces[index])),

@@ -9,6 +9,7 @@ mod rng;
 pub(crate) mod runner;
 mod shrink;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use apollo_compiler::{ExecutableDocument, Schema};
@@ -36,7 +37,11 @@ pub(crate) fn case(seed: u64) -> Case {
         }
         let (text, variables) = operation::random(&mut rng, &schema);
         if ExecutableDocument::parse_and_validate(&schema, &text, "query.graphql").is_ok() {
-            let expect = Expect { errors_allowed: true, ..Expect::default() };
+            // Which mutations run when some fail is open.
+            let may_fail = !text.starts_with("mutation") && rng.percent(10);
+            let failing = may_fail.then(|| format!("s{}", rng.below(graph.subgraphs)));
+            let failing = failing.into_iter().collect();
+            let expect = Expect { errors_allowed: true, failing, ..Expect::default() };
             queries.push(Query { name: format!("q{}", queries.len()), text, variables, expect });
         }
     }
@@ -72,11 +77,29 @@ pub(crate) fn run(seed: u64) -> Result<Ran, Box<Failed>> {
     Err(Box::new(Failed { ran, case, wrong }))
 }
 
+thread_local! {
+    /// A panic of this thread is a finding, and told as one.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets panics that are findings not be told twice: cases that are made smaller can panic a thousand times.
+fn quieten() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !IS_GUARDED.get() {
+            told(panic);
+        }
+    }));
+}
+
 /// As `check`, where a panic counts as a finding.
 fn guarded(case: &Case) -> (Vec<String>, u64) {
-    catch_unwind(AssertUnwindSafe(|| check_counting(case))).unwrap_or_else(|panic| {
+    IS_GUARDED.set(true);
+    let checked = catch_unwind(AssertUnwindSafe(|| check_counting(case))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
         (vec![format!("it panicked: {text}")], 0)
-    })
+    });
+    IS_GUARDED.set(false);
+    checked
 }

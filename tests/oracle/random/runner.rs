@@ -35,6 +35,8 @@ pub(crate) struct Summary {
 }
 
 pub(crate) fn run(job: Job) -> Summary {
+    static QUIET: std::sync::Once = std::sync::Once::new();
+    QUIET.call_once(super::quieten);
     let next = AtomicU64::new(job.first_seed);
     let failures = AtomicUsize::new(0);
     let state = Mutex::new((Summary::default(), Instant::now()));

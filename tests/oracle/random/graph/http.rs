@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::arguments::Arguments;
 use super::{Field, Graph, Inner, View};
 
 const IMPORTS: &str = r#""@source", "@connect", "@key", "@lookup", "@is", "@require", "@internal", "@shareable""#;
 
 impl Graph {
     /// One of so many, always the same for the same text.
-    fn choice(&self, text: &str, of: usize) -> usize {
+    pub(super) fn choice(&self, text: &str, of: usize) -> usize {
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = text.bytes().fold(self.salt ^ 0xcbf2_9ce4_8422_2325, mix);
         ((hash >> 20) % of as u64) as usize
@@ -52,7 +53,11 @@ impl Graph {
         }
         for interface in &self.interfaces {
             let Some(names) = interface.fields.get(&subgraph) else { continue };
-            lines(&format!("interface {}", interface.name), names.iter().map(|name| self.common_line(name)).collect());
+            let above = self.implemented(interface, Some(subgraph));
+            lines(
+                &format!("interface {}{above}", interface.name),
+                names.iter().map(|name| self.common_line(name)).collect(),
+            );
         }
         out.push_str(&inputs.concat());
         self.add_shared_types(subgraph, &mut out);
@@ -66,9 +71,9 @@ impl Graph {
         let mut arguments = Vec::new();
         let mut names = Vec::new();
         let mut path = format!("/{type_name}/{}", field.name);
-        if field.argument {
-            arguments.push("x: Int = 3".to_owned());
-            names.push("x".to_owned());
+        if let Some(own) = field.arguments {
+            arguments.push(own.declared().to_owned());
+            names.extend(own.names().iter().map(ToString::to_string));
         }
         if field.by_id {
             arguments.push("id: ID!".into());
@@ -87,7 +92,8 @@ impl Graph {
         }
         let passed: Vec<String> = names.iter().map(|name| format!("{name}: $args.{name}")).collect();
         let passed = passed.join(" ");
-        let is_get = type_name == "Query" && self.choice(&field.name, 2) == 0;
+        let is_plain = field.arguments.is_none_or(Arguments::is_plain);
+        let is_get = is_plain && type_name == "Query" && self.choice(&field.name, 2) == 0;
         let call = match (is_get, passed.as_str()) {
             (true, "") => format!("GET: \"{path}\""),
             (true, passed) => format!("GET: \"{path}\", queryParams: \"{passed}\""),
