@@ -267,7 +267,7 @@ pub struct EntityInput {
 }
 
 /// What is sent to identify an object: a small projection of what is known of it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Representation {
     /// `__typename`, as the subgraph knows it.
     pub typename: RepresentationTypename,
@@ -276,7 +276,7 @@ pub struct Representation {
 }
 
 /// The `__typename` of a representation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum RepresentationTypename {
     /// None: a connector's key.
     None,
@@ -287,7 +287,7 @@ pub enum RepresentationTypename {
 }
 
 /// The fields of a representation for some concrete types.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RepresentationBranch {
     /// Concrete types; empty: any.
     pub types: Vec<Name>,
@@ -296,7 +296,7 @@ pub struct RepresentationBranch {
 }
 
 /// One member of a representation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RepresentationField {
     /// Its name, as the subgraph expects it.
     pub name: Name,
@@ -309,7 +309,7 @@ pub struct RepresentationField {
 }
 
 /// An object inside a representation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct NestedRepresentation {
     /// Where those objects stand.
     pub position: PositionId,

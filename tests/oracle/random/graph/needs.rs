@@ -199,7 +199,9 @@ impl Graph {
     fn provide(&mut self, rng: &mut Rng, entity: usize, by: usize, may_nest: bool) -> Option<String> {
         let fits = |field: &Field| {
             let nested = matches!(field.inner, Inner::Entity(_)) && may_nest;
+            // (A provider must know all values of an enum.)
             (field.is_leaf() || nested)
+                && field.inner != Inner::Shade
                 && field.arguments.is_none()
                 && field.requires.is_none()
                 && field.required.is_empty()
