@@ -31,7 +31,7 @@ impl Graph {
     /// As `add_requires`, for a field of an HTTP/JSON fragment.
     fn add_required(&mut self, rng: &mut Rng, entity: usize, index: usize, by: usize) {
         let name = self.entities[entity].fields[index].name.clone();
-        if COMMON.iter().any(|(common, ..)| *common == name) {
+        if name == "link" || COMMON.iter().any(|(common, ..)| *common == name) {
             return;
         }
         for other in 0..index {
