@@ -2,6 +2,7 @@
 //!
 //! See ARCHITECTURE.md for the rooms and the rules between them.
 
+pub mod authorization;
 pub mod compose;
 pub mod config;
 pub mod connect;

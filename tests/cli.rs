@@ -155,6 +155,24 @@ fn what_compose_prints_is_a_supergraph_that_reads_back() {
     assert_eq!((told.code, told.out.lines().last()), (0, Some("the supergraph composes: 2 types, 4 fields")));
 }
 
+/// A router that can run what this gateway cannot gets its document all the same; nobody takes it for a graph of ours.
+#[test]
+fn what_only_another_router_runs_is_printed_and_not_served() {
+    let text = r#"
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@context", "@fromContext"])
+        type Query { user: User }
+        type User @key(fields: "id") @context(name: "user") { id: ID!  currency: String  account: Account }
+        type Account @key(fields: "id") { id: ID!  balance(in: String @fromContext(field: "$user { currency }")): Int }
+    "#;
+    let place = folder(&[("schema/account.graphql", text)]);
+    let told = run(&place, &["compose"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.out.contains("contextArguments: [{context: \"account__user\""), "{}", told.out);
+    assert!(told.err.contains("hint[UNSUPPORTED]") && told.err.contains("`@fromContext`"), "{}", told.err);
+    let told = run(&place, &["check"]);
+    assert_eq!(told.code, 1, "{}", told.out);
+}
+
 #[test]
 fn a_plan_is_printed_and_a_wrong_query_has_a_place() {
     let place = folder(&[
@@ -361,6 +379,7 @@ impl Demo {
     fn start(place: &TempDir, arguments: &[&str]) -> Self {
         let mut child = weft(place.path())
             .args(["demo", "--ports", "0,0,0"])
+            .env("WEFT_LISEN", "x")
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -397,6 +416,7 @@ impl Drop for Demo {
 #[test]
 fn the_demo_ends_its_start_with_addresses_and_a_query_to_paste() {
     let demo = Demo::gateway(&folder(&[]));
+    wait_for(&demo.log, "did you mean `WEFT_LISTEN`?");
     let text = &demo.told;
     assert!(text.contains("/playground?query=query+Rated+%7B%0A") && text.contains("A query to paste:\n\n"), "{text}");
     assert!(text.contains("currentProfile") && text.contains("demo fault rating --delay 2s"), "{text}");

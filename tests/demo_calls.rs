@@ -34,6 +34,7 @@ async fn ask(running: &Running, query: &str) -> (Value, [Stats; 3], String) {
         headers: HeaderMap::new(),
         deadline: Instant::now() + Duration::from_secs(20),
         mutations_allowed: false,
+        grants: weft::supergraph::Grants::default(),
     };
     let response = gateway.execute(request(), &context).await;
     let response: Value = serde_json::from_slice(&response.body).unwrap();

@@ -161,7 +161,8 @@ async fn ask_all(graph: Supergraph, pages: &[Page]) -> Vec<Value> {
             headers.insert(PROFILE_HEADER, HeaderValue::from_static(VIEWER_WHO_RATES));
         }
         let deadline = Instant::now() + Duration::from_secs(60);
-        let context = Context { headers, deadline, mutations_allowed: is_mutation };
+        let context =
+            Context { headers, deadline, mutations_allowed: is_mutation, grants: weft::supergraph::Grants::default() };
         let request = Request { query: page.query.clone(), ..Request::default() };
         serde_json::from_slice(&gateway.execute(request, &context).await.body).unwrap()
     };

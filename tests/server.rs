@@ -3,14 +3,23 @@
 mod support;
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
 use support::{Answer, DEADLINE, Gateway, SUPERGRAPH, eventually, exchange, post, replace, settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use weft::authorization::{self, Authenticator, KeySource};
 use weft::control::{Outcome, SchemaSource};
+use weft::gateway::{self, Unauthorized};
 use weft::server::{Server, Settings};
+use weft_loaders::Loaders;
 
 const JSON: &str = "content-type: application/json\r\n";
 const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
@@ -60,8 +69,88 @@ async fn requests_that_are_not_well_formed_are_refused_before_the_gateway() {
         let answer = gateway.post(headers, body).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{headers}{body}");
     }
-    let answer = exchange(gateway.address, b"PUT /graphql HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n\r\n").await;
-    assert_eq!((answer.status, answer.header("allow")), (405, "GET, POST"));
+    for method in ["PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
+        let answer = gateway.ask(method, "/graphql", "").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD, POST, OPTIONS"), "{method}");
+        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+    }
+}
+
+#[tokio::test]
+async fn the_type_and_the_coding_of_a_body_are_said_once() {
+    let gateway = Gateway::start(settings()).await;
+    for headers in [
+        "content-type: application/json\r\ncontent-type: application/json\r\n",
+        "content-type: application/json\r\ncontent-type: text/plain\r\n",
+        "content-type: application/json, text/plain\r\n",
+        "content-type: application/json\r\ncontent-encoding: identity\r\ncontent-encoding: gzip\r\n",
+        "content-type: application/json\r\ncontent-encoding: gzip, gzip\r\n",
+        "content-type: \u{e9}\r\n",
+    ] {
+        let answer = gateway.post(headers, TYPENAME).await;
+        assert_eq!((answer.status, answer.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{headers}");
+    }
+    let lengths = "content-type: application/json\r\ncontent-length: 3\r\n";
+    assert_eq!(gateway.post(lengths, TYPENAME).await.status, 400, "two lengths are two requests for somebody");
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body_and_options_tells_the_methods() {
+    let cors_origins = vec!["https://app.example".to_owned()];
+    for settings in [settings(), Settings { cors_origins, ..settings() }] {
+        let gateway = Gateway::start(settings).await;
+        let get = gateway.ask("GET", "/graphql?query=%7B__typename%7D", "").await;
+        let head = gateway.ask("HEAD", "/graphql?query=%7B__typename%7D", "").await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        for name in ["content-type", "content-length", "cache-control"] {
+            assert_eq!(head.header(name), get.header(name), "{name}");
+        }
+        let head = gateway.ask("HEAD", "/graphql?query=mutation%7B__typename%7D", "").await;
+        assert_eq!((head.status, head.header("allow"), head.body.len()), (405, "POST", 0));
+        assert_eq!(gateway.ask("HEAD", "/graphql", "").await.status, 400);
+        assert_eq!(gateway.ask("HEAD", "/health", "").await.status, 200);
+        let answer = gateway.ask("OPTIONS", "/graphql", "").await;
+        assert_eq!((answer.status, answer.header("allow")), (204, "GET, HEAD, POST, OPTIONS"));
+        let answer = gateway.ask("POST", "/health", "content-length: 0\r\n").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
+    let gateway = Gateway::start(Settings { body_bytes_max: 1_000, ..settings() }).await;
+    let head = |length: usize, headers: &str| {
+        format!(
+            "POST /graphql HTTP/1.1\r\nhost: weft\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\
+             connection: close\r\n{headers}\r\n"
+        )
+    };
+    // Whoever is refused is not told to go on, whatever the reason.
+    for (length, headers, status, code) in [
+        (1_001, JSON, 413, "PAYLOAD_TOO_LARGE"),
+        (1 << 62, JSON, 413, "PAYLOAD_TOO_LARGE"),
+        (100, "content-type: text/plain\r\n", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (100, "content-type: application/json\r\ncontent-encoding: br\r\n", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (100, "content-type: application/json\r\naccept: image/png\r\n", 406, "NOT_ACCEPTABLE"),
+    ] {
+        let answer = exchange(gateway.address, head(length, headers).as_bytes()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{length} {headers}");
+    }
+    let mut client = TcpStream::connect(gateway.address).await.expect("it listens");
+    client.write_all(head(TYPENAME.len(), JSON).as_bytes()).await.expect("sent");
+    let mut leave = [0; 25];
+    tokio::time::timeout(DEADLINE, client.read_exact(&mut leave)).await.expect("in time").expect("read");
+    assert_eq!(&leave, b"HTTP/1.1 100 Continue\r\n\r\n");
+    client.write_all(TYPENAME.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    client.read_to_end(&mut bytes).await.expect("read");
+    assert_eq!(Answer::parse(&bytes).status, 200);
+    // Without a length, what arrives is counted.
+    let chunked = format!(
+        "POST /graphql HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{JSON}transfer-encoding: chunked\r\n\r\n3e9\r\n{}\r\n",
+        " ".repeat(1_001)
+    );
+    assert_eq!(exchange(gateway.address, chunked.as_bytes()).await.status, 413);
 }
 
 #[tokio::test]
@@ -73,6 +162,10 @@ async fn a_query_comes_by_get_and_a_mutation_does_not() {
     assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{}", answer.text());
     let answer = gateway.get("/graphql", "accept: application/json\r\n").await;
     assert_eq!(answer.status, 400);
+    for query in ["query=%7B__typename%20%23%ff%7D", "query=%7B__typename%7D&variables=%7B%22x%22:%22%C3%28%22%7D"] {
+        let answer = gateway.get(&format!("/graphql?{query}"), "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "BAD_REQUEST"), "what is not UTF-8 is not mended");
+    }
     let answer = gateway.get("/graphql", "accept: text/html,*/*;q=0.8\r\n").await;
     assert_eq!((answer.status, answer.header("location")), (303, "/playground"));
 }
@@ -118,6 +211,8 @@ async fn headers_are_bounded_in_number_size_and_time() {
     assert_eq!(gateway.get("/health", &many).await.status, 431);
     let large = format!("x-large: {}\r\n", "x".repeat(70_000));
     assert_eq!(gateway.get("/health", &large).await.status, 431);
+    let long = format!("/graphql?query={}", "x".repeat(66_000));
+    assert!(matches!(gateway.get(&long, "").await.status, 414 | 431));
     let fits = format!("x-large: {}\r\n", "x".repeat(50_000));
     assert_eq!(gateway.get("/health", &fits).await.status, 200);
 
@@ -229,17 +324,95 @@ type Query {
     }
 }
 
+/// `EdDSA` tokens of an issuer of its own, and a file with its key.
+struct Issuer(Ed25519KeyPair);
+
+impl Issuer {
+    fn new(file: &Path) -> Self {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("random bytes");
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+        let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]});
+        std::fs::write(file, set.to_string()).expect("written");
+        Self(pair)
+    }
+
+    fn sign(&self, claims: &serde_json::Value) -> String {
+        let base64 = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let signed =
+            format!("{}.{}", base64(json!({"alg": "EdDSA", "kid": "k"}).to_string()), base64(claims.to_string()));
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.0.sign(signed.as_bytes())))
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_what_the_graph_keeps_and_a_wrong_one_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (keys, file) = (folder.path().join("keys.json"), folder.path().join("supergraph.graphql"));
+    let issuer = Issuer::new(&keys);
+    let secured = SUPERGRAPH
+        .replace(
+            "join/v0.3\", for: EXECUTION)",
+            "join/v0.3\", for: EXECUTION)
+  @link(url: \"https://specs.apollo.dev/requiresScopes/v0.1\", for: SECURITY)",
+        )
+        .replace("hello(name: String!): String", "hello(name: String!): String @requiresScopes(scopes: [[\"greet\"]])");
+    std::fs::write(&file, secured).expect("written");
+    let jwt = authorization::Settings {
+        keys: vec![KeySource::File(keys)],
+        issuers: Vec::new(),
+        audiences: Vec::new(),
+        header: http::header::AUTHORIZATION,
+        leeway: Duration::from_secs(30),
+        refresh: Duration::from_secs(60),
+        scope_claims: vec!["scope".into()],
+        policy_claims: Vec::new(),
+    };
+    let query = r#"{"query":"{ hello(name: \"x\") }"}"#;
+    for (unauthorized, modern) in [(Unauthorized::Null, 200), (Unauthorized::Refuse, 403)] {
+        let loaders = Loaders::new(weft_loaders::Settings::default());
+        let authenticator = Authenticator::start(jwt.clone(), loaders).await.expect("keys");
+        let settings_of_gateway = gateway::Settings { unauthorized, ..gateway::Settings::default() };
+        let source = SchemaSource::Supergraph(file.clone());
+        let gateway = Gateway::serve_with(settings(), source, settings_of_gateway, authenticator).await;
+        let ask = async |headers: &str| gateway.post(&format!("{}{headers}", graphql_response()), query).await;
+        let bearer = |claims| format!("authorization: Bearer {}\r\n", issuer.sign(&claims));
+
+        let anonymous = ask("").await;
+        assert_eq!((anonymous.status, anonymous.code().as_str()), (modern, "UNAUTHORIZED_FIELD_OR_TYPE"));
+        let other = ask(&bearer(json!({"exp": 4_102_444_800_u64, "scope": "other"}))).await;
+        assert_eq!((other.status, other.code().as_str()), (modern, "UNAUTHORIZED_FIELD_OR_TYPE"));
+        // It is asked: there is no such service, which is what is told.
+        let granted = ask(&bearer(json!({"exp": 4_102_444_800_u64, "scope": "x greet"}))).await;
+        assert_eq!((granted.status, granted.code().as_str()), (200, "DOWNSTREAM_UNAVAILABLE"));
+
+        let expired = ask(&bearer(json!({"exp": 1, "scope": "greet"}))).await;
+        assert_eq!((expired.status, expired.code().as_str()), (401, "UNAUTHENTICATED"));
+        let challenge = "Bearer error=\"invalid_token\", error_description=\"it has expired\"";
+        assert_eq!(expired.header("www-authenticate"), challenge);
+        assert_eq!(ask("authorization: Basic eDp5\r\n").await.status, 401);
+        let by_get = gateway.get("/graphql?query=%7B__typename%7D", "authorization: Bearer x\r\n").await;
+        assert_eq!(by_get.status, 401, "whatever is asked");
+        assert_eq!(gateway.get("/health", "authorization: Bearer x\r\n").await.status, 200, "health is everybody's");
+    }
+}
+
 #[tokio::test]
 async fn operators_see_numbers_and_the_control_graph() {
     let gateway = Gateway::start(settings()).await;
+    gateway.post(JSON, TYPENAME).await;
     gateway.post(JSON, TYPENAME).await;
     gateway.post(&graphql_response(), r#"{"query":"{"}"#).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n\r\n");
     let metrics = exchange(gateway.admin, get("/metrics").as_bytes()).await.text();
     for line in [
-        "weft_request_duration_seconds_count{status=\"2xx\"} 1",
+        "weft_request_duration_seconds_count{status=\"2xx\"} 2",
         "weft_request_duration_seconds_count{status=\"4xx\"} 1",
         "weft_requests_in_flight 0",
+        "weft_document_cache_hits_total 1",
+        "weft_document_cache_misses_total 2",
+        "weft_plan_cache_hits_total 1",
+        "weft_plan_cache_misses_total 1",
         "weft_reloads_total{outcome=\"swapped\"} 1",
         "weft_cache_entries 0",
     ] {
@@ -263,10 +436,12 @@ async fn operators_see_numbers_and_the_control_graph() {
 async fn a_port_that_is_taken_is_told_in_a_sentence() {
     let gateway = Gateway::start(settings()).await;
     let taken = Settings { listen: gateway.address, ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --listen"), "{told}");
     let taken = Settings { admin_listen: Some(gateway.admin), ..settings() };
-    let told = Server::bind(taken, gateway.control.clone()).await.err().expect("it is taken").to_string();
+    let told =
+        Server::bind(taken, gateway.control.clone(), Arc::default()).await.err().expect("it is taken").to_string();
     assert!(told.ends_with("or choose another address with --admin-listen"), "{told}");
 }
 

@@ -1,6 +1,7 @@
 //! The resolved configuration → the plain values that each room takes.
 
-use weft::config::Config;
+use weft::authorization::{self, KeySource};
+use weft::config::{Config, KeySet, Unauthorized};
 use weft::control::{SchemaSource, ServiceSettings, Services, Texts};
 use weft::{gateway, operation, planner, server};
 
@@ -45,6 +46,10 @@ pub(super) fn gateway(config: &Config) -> gateway::Settings {
     let limits = &config.limits;
     gateway::Settings {
         introspection: config.introspection,
+        unauthorized: match config.unauthorized {
+            Unauthorized::Filter => gateway::Unauthorized::Null,
+            Unauthorized::Refuse => gateway::Unauthorized::Refuse,
+        },
         service_timeout: limits.service_timeout,
         forward_headers: gateway::ForwardHeaders { all: config.headers.clone(), by_service: headers.collect() },
         connect_config: config
@@ -69,6 +74,25 @@ pub(super) fn gateway(config: &Config) -> gateway::Settings {
         response_bytes_max: limits.response_bytes,
         ..gateway::Settings::default()
     }
+}
+
+/// `None`: clients cannot show who they are.
+pub(super) fn authentication(config: &Config) -> Option<authorization::Settings> {
+    let jwt = config.authentication.jwt.as_ref()?;
+    let source = |key: &KeySet| match key {
+        KeySet::File(path) => KeySource::File(path.clone()),
+        KeySet::Url(url) => KeySource::Url(url.clone()),
+    };
+    Some(authorization::Settings {
+        keys: jwt.jwks.iter().map(source).collect(),
+        issuers: jwt.issuers.clone(),
+        audiences: jwt.audiences.clone(),
+        header: jwt.header.clone(),
+        leeway: jwt.leeway,
+        refresh: jwt.refresh,
+        scope_claims: jwt.scope_claims.clone(),
+        policy_claims: jwt.policy_claims.clone(),
+    })
 }
 
 pub(super) fn loaders(config: &Config) -> weft_loaders::Settings {

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use form_urlencoded::byte_serialize;
 use tracing::warn;
-use weft::config::Config;
 use weft::control::SchemaSource;
 use weft::demo::{self, FaultArgs, Options, PROFILE_HEADER, Service};
 
 use super::arguments::Demo;
-use super::serve::{Parts, Process, Signals, flags, start};
+use super::serve::{Parts, Process, Signals, configuration, flags, start};
 use super::{Failure, assemble, print, runtime};
 
 /// The folder that is served, and watched, if it holds the demo's fragments.
@@ -22,8 +21,7 @@ pub(super) fn run(arguments: &Demo) -> Result<(), Failure> {
     flags.dev = Some(true);
     // What is to be read here is printed; the log is for what goes wrong, and for what comes of an edited fragment.
     flags.log_level = flags.log_level.or_else(|| Some("warn,weft::control=info".to_owned()));
-    let config = Config::load(&flags)?;
-    weft::telemetry::start(&config.logging)?;
+    let config = configuration(&flags)?;
     runtime()?.block_on(async {
         let running = demo::start(&arguments.options).await?;
         let urls = running.urls();

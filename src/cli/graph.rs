@@ -58,8 +58,13 @@ fn subject(texts: &Texts, one: &str, many: &str) -> String {
 
 /// `weft compose`.
 pub(super) fn compose(arguments: &Compose) -> Result<(), Failure> {
-    let supergraph = composed(&arguments.input, &None)?;
-    let mut sdl = supergraph.sdl.trim_end().to_owned();
+    let (_, mut built) = read(&arguments.input, &None)?;
+    let document = built.document.or_else(|| Some(built.supergraph?.sdl));
+    let Some(document) = document else { return Err(Failure::Diagnosed(control::render(&built.diagnostics))) };
+    // The document is sound: what this gateway cannot run, another one may.
+    built.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Hint);
+    let _ = io::stderr().write_all(control::render(&built.diagnostics).as_bytes());
+    let mut sdl = document.trim_end().to_owned();
     sdl.push('\n');
     match &arguments.output {
         None => print(&sdl),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tracing::{info, warn};
+use weft::authorization::Authenticator;
 use weft::config::{Config, Flags};
 use weft::control::{Control, SchemaSource, Services};
 use weft::gateway;
@@ -28,11 +29,7 @@ pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
         watch,
         ..flags(&arguments.listeners)
     };
-    let mut config = Config::load(&flags)?;
-    weft::telemetry::start(&config.logging)?;
-    for hint in &config.hints {
-        warn!("{hint}");
-    }
+    let mut config = configuration(&flags)?;
     assemble::name_services(&mut config);
     let parts = Parts {
         source: assemble::source(&config),
@@ -53,6 +50,16 @@ pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
         process.run().await;
         Ok(())
     })
+}
+
+/// Reads the configuration and starts the log, whose first lines are what was odd about it.
+pub(super) fn configuration(flags: &Flags) -> Result<Config, Failure> {
+    let config = Config::load(flags)?;
+    weft::telemetry::start(&config.logging)?;
+    for hint in &config.hints {
+        warn!("{hint}");
+    }
+    Ok(config)
 }
 
 /// The flags that `serve` and `demo` share.
@@ -78,6 +85,7 @@ pub(super) struct Parts {
 pub(super) struct Process {
     pub(super) server: Server,
     pub(super) control: Arc<Control>,
+    authenticator: Arc<Authenticator>,
     signals: Signals,
     watch: bool,
 }
@@ -85,6 +93,11 @@ pub(super) struct Process {
 /// Builds the graph and opens the listeners.
 pub(super) async fn start(config: &Config, parts: Parts) -> Result<Process, Failure> {
     let loaders = Loaders::new(assemble::loaders(config));
+    let authenticator = match assemble::authentication(config) {
+        Some(settings) => Authenticator::start(settings, loaders.clone()).await.map_err(Failure::Sentence)?,
+        None => Authenticator::none(),
+    };
+    let authenticator = Arc::new(authenticator);
     let Parts { source, services, gateway } = parts;
     // Composition is work for a processor, not for a thread that answers.
     let control = tokio::task::spawn_blocking(move || Control::start(source, services, loaders, gateway))
@@ -92,10 +105,16 @@ pub(super) async fn start(config: &Config, parts: Parts) -> Result<Process, Fail
         .map_err(|failure| Failure::Sentence(format!("composition broke off: {failure}")))??;
     let control = Arc::new(control);
     control.tell(&control.status().last);
+    if !authenticator.is_configured() && !control.gateway().snapshot().supergraph().access.is_empty() {
+        warn!(
+            "the graph says who may see what, and nothing says who a client is: what is kept from strangers is kept from \
+             everybody until `authentication.jwt` is set"
+        );
+    }
     // Before anybody can be told that it is ready: whoever is told may send a signal at once.
     let signals = Signals::listen()?;
-    let server = Server::bind(assemble::server(config), Arc::clone(&control)).await?;
-    Ok(Process { server, control, signals, watch: config.watch })
+    let server = Server::bind(assemble::server(config), Arc::clone(&control), Arc::clone(&authenticator)).await?;
+    Ok(Process { server, control, authenticator, signals, watch: config.watch })
 }
 
 impl Process {
@@ -119,6 +138,7 @@ impl Process {
         tokio::select! {
             () = self.server.run(stopped) => info!("stopped"),
             () = watching => {}
+            () = self.authenticator.keep_current() => {}
             () = signals => {}
         }
     }

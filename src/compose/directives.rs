@@ -1,7 +1,7 @@
 //! The directives that fragments may use: which specification defines them, since when, and what they look like.
 //!
 //! In: nothing. Out: [`Known`], the catalogue of definitions, and the tables that `links` resolves imports with.
-//! Sources: the Apollo Federation subgraph specification (v2.0 to v2.12), the connectors specification v0.3, the
+//! Sources: the Apollo Federation subgraph specification (v2.0 to v2.15), the connectors specification v0.3, the
 //! GraphQL Composite Schemas draft, and this project's fragment language v1.0.
 
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use apollo_compiler::collections::HashMap;
 use apollo_compiler::{Name, Node};
 
 /// The newest minor version of Federation 2 whose directives are in the catalogue.
-pub(crate) const FEDERATION_MINOR_MAX: u32 = 12;
+pub(crate) const FEDERATION_MINOR_MAX: u32 = 15;
 
 /// A directive of one of the specifications, whatever a fragment calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,15 @@ pub(crate) enum Known {
     Tag,
     Extends,
     InterfaceObject,
+    ComposeDirective,
+    Authenticated,
+    RequiresScopes,
+    Policy,
+    Context,
+    FromContext,
+    Cost,
+    ListSize,
+    CacheTag,
     Source,
     Connect,
     Lookup,
@@ -79,15 +88,15 @@ pub(crate) const CATALOGUE: &[Entry] = &[
     federation("tag", Known::Tag, 0, true),
     federation("extends", Known::Extends, 0, true),
     federation("interfaceObject", Known::InterfaceObject, 3, false),
-    federation("composeDirective", Known::Refused, 1, false),
-    federation("authenticated", Known::Refused, 5, false),
-    federation("requiresScopes", Known::Refused, 5, false),
-    federation("policy", Known::Refused, 6, false),
-    federation("context", Known::Refused, 8, false),
-    federation("fromContext", Known::Refused, 8, false),
-    federation("cost", Known::Refused, 9, false),
-    federation("listSize", Known::Refused, 9, false),
-    federation("cacheTag", Known::Refused, 12, false),
+    federation("composeDirective", Known::ComposeDirective, 1, false),
+    federation("authenticated", Known::Authenticated, 5, false),
+    federation("requiresScopes", Known::RequiresScopes, 5, false),
+    federation("policy", Known::Policy, 6, false),
+    federation("context", Known::Context, 8, false),
+    federation("fromContext", Known::FromContext, 8, false),
+    federation("cost", Known::Cost, 9, false),
+    federation("listSize", Known::ListSize, 9, false),
+    federation("cacheTag", Known::CacheTag, 12, false),
     fragment("source", Known::Source),
     fragment("connect", Known::Connect),
     fragment("lookup", Known::Lookup),
@@ -139,6 +148,9 @@ pub(crate) const MACHINERY_TYPES: &[(&str, MachineryKind)] = &[
 /// Types have a `weft__` or `federation__` prefix, so that they cannot meet a fragment's own.
 const DEFINITIONS: &str = r#"
 scalar federation__FieldSet
+scalar federation__Scope
+scalar federation__Policy
+scalar federation__ContextFieldValue
 scalar weft__Any
 scalar weft__Duration
 scalar weft__JSONSelection
@@ -173,10 +185,10 @@ directive @extends on OBJECT | INTERFACE
 directive @interfaceObject on OBJECT
 directive @composeDirective(name: String!) repeatable on SCHEMA
 directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
-directive @requiresScopes(scopes: weft__Any!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
-directive @policy(policies: weft__Any!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+directive @requiresScopes(scopes: [[federation__Scope!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+directive @policy(policies: [[federation__Policy!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 directive @context(name: String!) repeatable on INTERFACE | OBJECT | UNION
-directive @fromContext(field: weft__Any) on ARGUMENT_DEFINITION
+directive @fromContext(field: federation__ContextFieldValue) on ARGUMENT_DEFINITION
 directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!],
   requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION

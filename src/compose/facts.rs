@@ -3,7 +3,7 @@
 //! In: a subgraph's schema and names. Out: [`Facts`]. Field sets that do not parse stay in [`Application::parsed`]
 //! as problems; `rules` tells them.
 
-use apollo_compiler::ast::Directive;
+use apollo_compiler::ast::{Directive, InputValueDefinition};
 use apollo_compiler::collections::{HashMap, HashSet, IndexMap};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Node, Schema};
@@ -30,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) key_fields: HashSet<Coordinate>,
     pub(crate) provided: HashSet<Coordinate>,
     pub(crate) required: HashSet<Coordinate>,
+    /// Arguments that are filled from a context.
+    pub(crate) contexts: Vec<ContextUse>,
     /// Interface → the objects that implement it here.
     pub(crate) implementers: HashMap<Name, Vec<Name>>,
 }
@@ -49,6 +51,54 @@ pub(crate) struct Application {
     pub(crate) parsed: Result<Selections, Problem>,
     /// Of a key.
     pub(crate) resolvable: bool,
+}
+
+/// One `@fromContext`.
+#[derive(Debug)]
+pub(crate) struct ContextUse {
+    pub(crate) type_name: Name,
+    pub(crate) field: Name,
+    pub(crate) argument: Node<InputValueDefinition>,
+    pub(crate) directive: Node<Directive>,
+    /// Without its sign; `None` where none is named.
+    pub(crate) context: Option<String>,
+    /// What is taken of it. A problem without a message: nothing.
+    pub(crate) parsed: Result<Selections, Problem>,
+    /// Bytes of the text before the selection.
+    pub(crate) shift: usize,
+}
+
+impl ContextUse {
+    fn new(type_name: &Name, field: &Name, argument: &Node<InputValueDefinition>, directive: &Node<Directive>) -> Self {
+        let text = directive.specified_argument_by_name("field").and_then(|value| value.as_str()).unwrap_or_default();
+        let start = text.len() - text.trim_start().len();
+        let rest = text[start..].strip_prefix('$').unwrap_or_default();
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let context = (length > 0).then(|| rest[..length].to_owned());
+        let selection = &rest[length..];
+        let parsed = match selection.trim() {
+            "" => Err(Problem::new(0, "")),
+            _ => Selections::parse(selection),
+        };
+        Self {
+            type_name: type_name.clone(),
+            field: field.clone(),
+            argument: argument.clone(),
+            directive: directive.clone(),
+            context,
+            parsed,
+            shift: start + 1 + length,
+        }
+    }
+}
+
+/// The types that set a context of that name.
+pub(crate) fn contexts_of<'s>(subgraph: &'s Subgraph, context: &'s str) -> impl Iterator<Item = &'s Name> {
+    let sets = move |ty: &&ExtendedType| {
+        let mut applied = subgraph.all(ty.directives(), Known::Context);
+        applied.any(|d| d.specified_argument_by_name("name").and_then(|v| v.as_str()) == Some(context))
+    };
+    subgraph.schema.types.values().filter(sets).map(|ty| ty.name())
 }
 
 impl Facts {
@@ -74,7 +124,8 @@ impl Facts {
         let facts = &subgraph.facts;
         let key_fields = coordinates(subgraph, &facts.keys);
         let provided = coordinates(subgraph, &facts.provides);
-        let required = coordinates(subgraph, &facts.requires);
+        let mut required = coordinates(subgraph, &facts.requires);
+        required.extend(coordinates_of_contexts(subgraph));
         let mut external = HashSet::default();
         // On an interface's field it says nothing; a rule tells of it.
         for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| ty.is_object()) {
@@ -143,7 +194,11 @@ impl Facts {
             for directive in subgraph.all(ty.directives(), Known::Key) {
                 self.keys.push(application(name, None, Some(name), directive));
             }
-            for (field_name, field) in fields.iter().filter(|(_, f)| !f.directives.is_empty()) {
+            for (field_name, field) in fields {
+                for argument in &field.arguments {
+                    let applied = subgraph.all(&argument.directives, Known::FromContext);
+                    self.contexts.extend(applied.map(|d| ContextUse::new(name, field_name, argument, d)));
+                }
                 for directive in field.directives.nodes() {
                     match subgraph.names.get(&directive.name) {
                         Some((Known::Requires, _)) => {
@@ -176,15 +231,31 @@ fn coordinates(subgraph: &Subgraph, applications: &[Application]) -> HashSet<Coo
     let mut found = HashSet::default();
     for application in applications {
         let (Some(on), Ok(selections)) = (&application.on, &application.parsed) else { continue };
-        walk(subgraph, on, selections, &mut Vec::new(), &mut |step| {
-            let field = &step.field.name;
-            found.insert((step.parent.clone(), field.clone()));
-            for object in subgraph.facts.implementers.get(step.parent).into_iter().flatten() {
-                found.insert((object.clone(), field.clone()));
-            }
-        });
+        selected(subgraph, on, selections, &mut found);
     }
     found
+}
+
+/// Every field that is taken of a context, on each type that sets it.
+fn coordinates_of_contexts(subgraph: &Subgraph) -> HashSet<Coordinate> {
+    let mut found = HashSet::default();
+    for used in &subgraph.facts.contexts {
+        let (Some(context), Ok(selections)) = (&used.context, &used.parsed) else { continue };
+        for on in contexts_of(subgraph, context) {
+            selected(subgraph, on, selections, &mut found);
+        }
+    }
+    found
+}
+
+fn selected(subgraph: &Subgraph, on: &Name, selections: &Selections, found: &mut HashSet<Coordinate>) {
+    walk(subgraph, on, selections, &mut Vec::new(), &mut |step| {
+        let field = &step.field.name;
+        found.insert((step.parent.clone(), field.clone()));
+        for object in subgraph.facts.implementers.get(step.parent).into_iter().flatten() {
+            found.insert((object.clone(), field.clone()));
+        }
+    });
 }
 
 /// External fields that a key of an extension selects.

@@ -137,12 +137,16 @@ fn around<'a>(applied: &'a [AppliedAt], span: Option<&Span>) -> Option<&'a Appli
 }
 
 fn soundness(kind: &str, around: Option<Known>) -> Soundness {
-    use Known::{CacheControl, Connect, Fallback, Service, Source, Tag, Timeout};
+    use Known::{
+        Authenticated, CacheControl, Connect, Cost, Fallback, ListSize, Policy, RequiresScopes, Service, Source, Tag,
+        Timeout,
+    };
     match around {
         // What these say decides about nothing else.
-        Some(CacheControl | Connect | Fallback | Service | Source | Tag | Timeout) if OF_VALUES.contains(&kind) => {
-            Soundness::Values
-        }
+        Some(
+            Authenticated | CacheControl | Connect | Cost | Fallback | ListSize | Policy | RequiresScopes | Service
+            | Source | Tag | Timeout,
+        ) if OF_VALUES.contains(&kind) => Soundness::Values,
         _ if OF_VALUES.contains(&kind) || OF_NAMES.contains(&kind) => Soundness::Gaps,
         _ => Soundness::Torn,
     }

@@ -15,6 +15,11 @@ pub(crate) fn name(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Vec<Nam
         let place = Some(Span::new(&fragment.source, 0, 0));
         if fragment.name.trim().is_empty() {
             out.push(Diagnostic::error("INVALID_SUBGRAPH_NAME", "A fragment has no name.").at(place, ""));
+        } else if fragment.name == "_" {
+            let error = Diagnostic::error("INVALID_SUBGRAPH_NAME", "A fragment cannot be named `_`.");
+            out.push(
+                error.at(place, "").help("A fragment is named after its file, without the folder: rename the file."),
+            );
         } else if !names.insert(fragment.name.as_str()) {
             let message = format!("Two fragments are named `{}`.", fragment.name);
             let help = "A fragment is named after its file, without the folder: rename one of the files.";
@@ -65,7 +70,7 @@ mod tests {
             ["VIDEO_SEARCH", "VIDEO_SEARCH_2", "_3D", "__"]
         );
         assert_eq!(out, []);
-        name(&["a", "a", " "].map(fragment), &mut out);
-        assert_eq!(out.iter().map(|d| d.code).collect::<Vec<_>>(), ["INVALID_SUBGRAPH_NAME", "INVALID_SUBGRAPH_NAME"]);
+        name(&["a", "a", " ", "_"].map(fragment), &mut out);
+        assert_eq!(out.iter().map(|d| d.code).collect::<Vec<_>>(), ["INVALID_SUBGRAPH_NAME"; 3]);
     }
 }

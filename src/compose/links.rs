@@ -31,10 +31,43 @@ pub(crate) enum Dialect {
 #[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) dialect: Dialect,
+    /// The minor version of Federation 2 that is linked.
+    pub(crate) federation: Option<u32>,
     /// Directives by the names that the fragment has for them.
     known: HashMap<Name, (Known, &'static str)>,
     /// Types that were imported from a specification.
     pub(crate) imported_types: HashSet<Name>,
+    /// What the names of Federation's and of the link specification's types start with here, where that is not the usual.
+    pub(crate) prefixes: Vec<(String, &'static str)>,
+    /// Somebody else's specifications, which this fragment links.
+    pub(crate) features: Vec<Feature>,
+}
+
+/// A linked specification that nothing here knows.
+#[derive(Debug)]
+pub(crate) struct Feature {
+    /// Its address without the version.
+    pub(crate) identity: String,
+    /// Its own name: the last part of the identity.
+    pub(crate) spec: String,
+    pub(crate) version: (u32, u32),
+    /// What its names start with here.
+    prefix: String,
+    /// Directives with names of their own here: (in the specification, here), without `@`.
+    imports: Vec<(String, String)>,
+    pub(crate) link: Node<Directive>,
+}
+
+impl Feature {
+    /// The specification's name for what the fragment calls `local`, if it is one of its directives.
+    pub(crate) fn canonical<'f>(&'f self, local: &'f str) -> Option<&'f str> {
+        let imported = self.imports.iter().find(|(_, l)| l == local).map(|(canonical, _)| canonical.as_str());
+        let prefixed = || {
+            let rest = local.strip_prefix(self.prefix.as_str())?;
+            if rest.is_empty() { Some(self.spec.as_str()) } else { rest.strip_prefix("__") }
+        };
+        imported.or_else(prefixed)
+    }
 }
 
 impl Names {
@@ -48,6 +81,15 @@ impl Names {
         self.known.insert(name(local), (known, canonical));
     }
 
+    /// The name that a type of Federation's or of the link specification usually has, where the fragment renames their
+    /// prefix.
+    pub(crate) fn usual_type(&self, name: &str) -> Option<String> {
+        self.prefixes.iter().find_map(|(prefix, usual)| {
+            let rest = name.strip_prefix(prefix.as_str())?.strip_prefix("__")?;
+            Some(format!("{usual}__{rest}"))
+        })
+    }
+
     /// All names that mean something, with what they mean.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, &'static str)> {
         self.known.iter().map(|(name, (_, canonical))| (name, *canonical))
@@ -56,7 +98,8 @@ impl Names {
 
 /// Resolves the links of a fragment.
 pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagnostic>) -> Names {
-    let mut links = Links { names: HashMap::default(), types: HashSet::default(), fed2: false, places, out };
+    let (names, types, prefixes, features) = Default::default();
+    let mut links = Links { names, types, prefixes, features, fed2: false, federation: None, places, out };
     let applied = schema_directives(document);
     let link = link_name(&applied);
     links.names.insert(link.clone(), (Known::Link, "link"));
@@ -69,13 +112,17 @@ pub(crate) fn resolve(document: &Document, places: &Places, out: &mut Vec<Diagno
             links.names.entry(name(entry.name)).or_insert((entry.known, entry.name));
         }
     }
-    Names { dialect, known: links.names, imported_types: links.types }
+    let Links { names: known, types: imported_types, prefixes, features, federation, .. } = links;
+    Names { dialect, federation, known, imported_types, prefixes, features }
 }
 
 struct Links<'a> {
     names: HashMap<Name, (Known, &'static str)>,
     types: HashSet<Name>,
+    prefixes: Vec<(String, &'static str)>,
+    features: Vec<Feature>,
     fed2: bool,
+    federation: Option<u32>,
     places: &'a Places,
     out: &'a mut Vec<Diagnostic>,
 }
@@ -97,11 +144,18 @@ impl Links<'_> {
         };
         let prefix = link.specified_argument_by_name("as").and_then(|v| v.as_str()).unwrap_or(spec).to_owned();
         match (base, spec) {
-            (APOLLO, "federation") => self.federation(link, version, &prefix),
+            (APOLLO, "federation") => {
+                self.prefixes.push((prefix.clone(), "federation"));
+                self.federation(link, version, &prefix);
+            }
             FRAGMENT_SPEC => self.fragment(link, version, &prefix),
-            (APOLLO, "link") => {}
-            (APOLLO, "tag") => self.single(link, &prefix, "tag"),
-            (APOLLO, "inaccessible") => self.single(link, &prefix, "inaccessible"),
+            (APOLLO, "link") => {
+                self.prefixes.push((prefix, "link"));
+                if version != (1, 0) {
+                    self.unknown_version("UNKNOWN_LINK_VERSION", link, "the link specification", version, "v1.0");
+                }
+            }
+            (APOLLO, spec) if own_directives(spec).is_some() => self.own_specification(link, &prefix, spec),
             (APOLLO, "connect") => self.error(
                 "UNSUPPORTED_LINKED_FEATURE",
                 link,
@@ -122,17 +176,32 @@ impl Links<'_> {
                 format!("`{url}` is linked with `for:`, which asks the gateway to know it, and it doesn't."),
                 Some("Leave out `for:` if the graph is right without it."),
             ),
-            _ => {}
+            _ => {
+                let directive = |name: String| name.strip_prefix('@').map(str::to_owned);
+                let imports = imports(link).filter_map(|(_, name, local)| Some((directive(name)?, directive(local)?)));
+                let imports = imports.collect();
+                self.check_import_syntax(link);
+                self.features.push(Feature {
+                    identity: format!("{base}/{spec}"),
+                    spec: spec.to_owned(),
+                    version,
+                    prefix,
+                    imports,
+                    link: link.clone(),
+                });
+            }
         }
     }
 
     fn federation(&mut self, link: &Node<Directive>, version: (u32, u32), prefix: &str) {
         self.fed2 = true;
         if version.0 != 2 || version.1 > FEDERATION_MINOR_MAX {
-            self.unknown_version(link, "federation", version, &format!("v2.0 to v2.{FEDERATION_MINOR_MAX}"));
+            let known = format!("v2.0 to v2.{FEDERATION_MINOR_MAX}");
+            self.unknown_version("UNKNOWN_FEDERATION_LINK_VERSION", link, "federation", version, &known);
             // Read on as the newest, so that one wrong digit does not drown the rest in follow-up errors.
         }
         let minor = if version.0 == 2 { version.1.min(FEDERATION_MINOR_MAX) } else { FEDERATION_MINOR_MAX };
+        self.federation = Some(minor);
         self.import(link, prefix, "federation", |e| e.federation.is_some_and(|since| since <= minor));
         for entry in CATALOGUE.iter().filter(|e| e.federation.is_some_and(|since| since > minor)) {
             let imported = imports(link).find(|(_, imported, _)| imported.strip_prefix('@') == Some(entry.name));
@@ -151,18 +220,24 @@ impl Links<'_> {
     fn fragment(&mut self, link: &Node<Directive>, version: (u32, u32), prefix: &str) {
         self.fed2 = true;
         if version != (1, 0) {
-            self.unknown_version(link, "the fragment language", version, "v1.0");
+            self.unknown_version("UNKNOWN_LINK_VERSION", link, "the fragment language", version, "v1.0");
         }
         self.import(link, prefix, "fragment", |e| e.fragment);
     }
 
-    /// A specification of one directive, which has the specification's name.
-    fn single(&mut self, link: &Node<Directive>, prefix: &str, spec: &'static str) {
-        let renamed = imports(link).find(|(_, what, _)| what.strip_prefix('@') == Some(spec)).map(|(.., to)| to);
-        let local = renamed.as_deref().and_then(|to| to.strip_prefix('@')).unwrap_or(prefix).to_owned();
-        let Some(entry) = CATALOGUE.iter().find(|e| e.name == spec) else { return };
-        if let Ok(local) = Name::new(&local) {
-            self.names.insert(local, (entry.known, entry.name));
+    /// A specification of some of Federation's directives: the main one has the specification's name, others its prefix.
+    fn own_specification(&mut self, link: &Node<Directive>, prefix: &str, spec: &str) {
+        for element in own_directives(spec).unwrap_or_default() {
+            let renamed = imports(link).find(|(_, what, _)| what.strip_prefix('@') == Some(element)).map(|(.., to)| to);
+            let local = match renamed.as_deref().and_then(|to| to.strip_prefix('@')) {
+                Some(local) => local.to_owned(),
+                None if *element == spec => prefix.to_owned(),
+                None => format!("{prefix}__{element}"),
+            };
+            let entry = CATALOGUE.iter().find(|e| e.name == *element);
+            if let (Some(entry), Ok(local)) = (entry, Name::new(&local)) {
+                self.names.insert(local, (entry.known, entry.name));
+            }
         }
     }
 
@@ -238,9 +313,16 @@ impl Links<'_> {
         }
     }
 
-    fn unknown_version(&mut self, link: &Node<Directive>, what: &str, (major, minor): (u32, u32), known: &str) {
+    fn unknown_version(
+        &mut self,
+        code: &'static str,
+        link: &Node<Directive>,
+        what: &str,
+        (major, minor): (u32, u32),
+        known: &str,
+    ) {
         let message = format!("There is no v{major}.{minor} of {what} here.");
-        self.error("UNKNOWN_LINK_VERSION", link, message, Some(&format!("Supported: {known}.")));
+        self.error(code, link, message, Some(&format!("Supported: {known}.")));
     }
 
     fn error(&mut self, code: &'static str, link: &Node<Directive>, message: impl Into<String>, help: Option<&str>) {
@@ -252,6 +334,20 @@ impl Links<'_> {
         diagnostic.help = help.map(str::to_owned);
         self.out.push(diagnostic);
     }
+}
+
+/// Federation's directives that also have a specification of their own, by its name.
+fn own_directives(spec: &str) -> Option<&'static [&'static str]> {
+    Some(match spec {
+        "tag" => &["tag"],
+        "inaccessible" => &["inaccessible"],
+        "authenticated" => &["authenticated"],
+        "requiresScopes" => &["requiresScopes"],
+        "policy" => &["policy"],
+        "cost" => &["cost", "listSize"],
+        "context" => &["context", "fromContext"],
+        _ => return None,
+    })
 }
 
 /// See [`FRAGMENT`]; a pattern.

@@ -22,6 +22,11 @@
 //! | `fallback` | field | as written |
 //! | `timeout` | schema, object, field | as written |
 //! | `cacheControl` | object, interface, field | as written; one on a union is moved to the fields that return it |
+//! | `federation__cacheTag` | object, interface, field | as written |
+//!
+//! What Federation merges into directives of their own specifications (`@authenticated`, `@cost`, `@context` and their
+//! relatives) stands in the document as such, and so do the directives that `@composeDirective` names; their
+//! specifications are linked where they are used.
 //!
 //! `is` is always there for each argument of a lookup that is bound from the key, also where the author left it to the
 //! default. An `@internal` field, a `@require` argument, and an input type that nothing else uses are `@inaccessible` in the
@@ -29,6 +34,7 @@
 //! name another root field has is called `name__fragment` there. A fragment without an address has `url: ""` in its
 //! `@join__graph`.
 
+mod access;
 mod directives;
 mod facts;
 mod findings;
@@ -62,10 +68,27 @@ pub struct Fragment {
     pub url: Option<String>,
 }
 
+/// What came of composing fragments.
+#[derive(Debug)]
+pub struct Composition {
+    /// The graph. `None` exactly when a diagnostic is an error.
+    pub supergraph: Option<Supergraph>,
+    /// The supergraph document, also where this gateway cannot run it: then all errors are of the code `UNSUPPORTED`.
+    pub document: Option<Arc<str>>,
+    /// What is to be told, errors first.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// Composes fragments into one graph.
 ///
 /// `None` exactly when a diagnostic is an error.
 pub fn compose(fragments: &[Fragment]) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let Composition { supergraph, diagnostics, .. } = composition(fragments);
+    (supergraph, diagnostics)
+}
+
+/// Composes fragments into one document, and that into a graph.
+pub fn composition(fragments: &[Fragment]) -> Composition {
     let mut out = Vec::new();
     let supergraph = stages(fragments, &mut out);
     // Errors first, each kind in the order of the fragments and of their lines.
@@ -78,7 +101,11 @@ pub fn compose(fragments: &[Fragment]) -> (Option<Supergraph>, Vec<Diagnostic>) 
         });
         (std::cmp::Reverse(diagnostic.severity), place.unwrap_or((usize::MAX, 0)))
     });
-    (supergraph, out)
+    let sound = |d: &Diagnostic| d.severity != Severity::Error;
+    let document = supergraph.as_ref().filter(|_| out.iter().all(|d| sound(d) || d.code == read::UNSUPPORTED));
+    let document = document.map(|supergraph| Arc::clone(&supergraph.sdl));
+    let supergraph = supergraph.filter(|_| out.iter().all(sound));
+    Composition { supergraph, document, diagnostics: out }
 }
 
 fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergraph> {
@@ -104,11 +131,14 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     if has_errors(out) {
         return None;
     }
-    let (supergraph, found) = read::from_document(&document, &sources);
+    // What this gateway cannot run is told, and looked at all the same: another one may run it.
+    let (supergraph, found) = read::model(&document, &sources);
     out.extend(found);
-    let supergraph = supergraph?;
+    let supergraph =
+        supergraph.filter(|_| out.iter().all(|d| d.severity != Severity::Error || d.code == read::UNSUPPORTED))?;
+    rules::check_supergraph(&supergraph, &subgraphs, out);
     satisfiability::check(&supergraph, &subgraphs, out);
-    (!has_errors(out)).then_some(supergraph)
+    Some(supergraph)
 }
 
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {

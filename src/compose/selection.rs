@@ -21,11 +21,13 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     /// How to mend it.
     pub(crate) help: Option<String>,
+    /// A directive is applied in it.
+    pub(crate) directive: bool,
 }
 
 impl Problem {
     pub(crate) fn new(offset: usize, message: impl Into<String>) -> Self {
-        Self { offset, message: message.into(), help: None }
+        Self { offset, message: message.into(), help: None, directive: false }
     }
 }
 
@@ -60,6 +62,11 @@ impl Selections {
             }
             _ => Err(Problem::new(0, "it is not a selection of fields")),
         }
+    }
+
+    /// One of the items by itself.
+    pub(crate) fn only(&self, item: &Selection) -> Self {
+        Self { items: vec![item.clone()], shift: self.shift }
     }
 
     /// As it stands in the supergraph: one line, without outer braces.
@@ -145,6 +152,11 @@ impl<'a> Walk<'a, '_> {
         self.problems.push(Problem::new(self.selections.offset(at), message));
     }
 
+    fn directive(&mut self, at: &Selection) {
+        let problem = Problem::new(self.selections.offset(at), "directives have no place here");
+        self.problems.push(Problem { directive: true, ..problem });
+    }
+
     /// Recursion is bounded by the parser's own limit on nesting.
     fn items(&mut self, on: &'a Name, items: &'a [Selection]) {
         for item in items {
@@ -152,7 +164,7 @@ impl<'a> Walk<'a, '_> {
                 Selection::Field(field) => self.field(on, item, field),
                 Selection::InlineFragment(inline) => {
                     if !inline.directives.is_empty() {
-                        self.problem(item, "directives have no place here".to_owned());
+                        self.directive(item);
                     }
                     let condition = inline.type_condition.as_ref().unwrap_or(on);
                     match self.subgraph.schema.types.get_key_value(condition) {
@@ -179,7 +191,7 @@ impl<'a> Walk<'a, '_> {
             self.problem(item, format!("the alias `{alias}` has no place here"));
         }
         if !field.directives.is_empty() {
-            self.problem(item, "directives have no place here".to_owned());
+            self.directive(item);
         }
         let Some(definition) = self.subgraph.fields(on).and_then(|fields| fields.get(&field.name)) else {
             let message = format!("`{on}` has no field `{}` in this fragment", field.name);

@@ -219,12 +219,6 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
 fn refusal_help(canonical: &str) -> &'static str {
     match canonical {
         "mock" => "Remove it, and point the fragment's `@source` at a service that answers.",
-        "cost" | "listSize" => "Remove it; the gateway's own limits apply to every operation.",
-        "authenticated" | "requiresScopes" | "policy" => {
-            "Remove it only if the service itself checks who may read this: the gateway does not."
-        }
-        "context" | "fromContext" => "Pass the value as an argument, or require it by a field of the same object.",
-        "cacheTag" => "Remove it; `@cacheControl` says how long an answer may be reused.",
         _ => "Remove it: a directive that is composed without an effect would promise something untrue.",
     }
 }
@@ -347,7 +341,8 @@ fn query_root(document: &Document) -> Name {
 
 fn is_machinery(definition: &Definition, names: &Names, places: &Places, out: &mut Vec<Diagnostic>) -> bool {
     let Some(name) = definition.name() else { return false };
-    let kind = match MACHINERY_TYPES.iter().find(|(n, _)| *n == name.as_str()) {
+    let usual = names.usual_type(name).unwrap_or_else(|| name.to_string());
+    let kind = match MACHINERY_TYPES.iter().find(|(n, _)| *n == usual) {
         Some((_, kind)) => *kind,
         None if names.imported_types.contains(name) => MachineryKind::Scalar,
         None => return false,
@@ -435,7 +430,7 @@ fn build(document: &Document, names: &Names, findings: &mut Findings<'_>, out: &
             failed.partial
         }
     };
-    let ours = |name: &str| name.starts_with("weft__") || name == "federation__FieldSet";
+    let ours = |name: &str| name.starts_with("weft__") || name.starts_with("federation__");
     schema.types.retain(|name, _| !ours(name));
     schema.directive_definitions.retain(|name, _| names.get(name).is_none());
     schema

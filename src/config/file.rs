@@ -24,7 +24,7 @@ pub(super) struct Scalar {
 
 /// A section: its settings, each read by its shape; other keys in it are mistakes.
 macro_rules! section {
-    ($name:ident { $($key:ident: $shape:ty,)+ }) => {
+    ($name:ident { $($key:ident: $shape:ty),+ $(,)? }) => {
         #[derive(Debug, Default)]
         pub(super) struct $name {
             $(pub(super) $key: $shape,)+
@@ -53,6 +53,8 @@ section!(File {
     cors: Cors,
     csrf: Csrf,
     logging: Logging,
+    authentication: Authentication,
+    authorization: Authorization,
     limits: Limits,
     services: IndexMap<String, Service>,
 });
@@ -74,6 +76,23 @@ section!(Csrf {
 section!(Logging {
     level: Option<Scalar>,
     format: Option<Scalar>,
+});
+
+section!(Authentication { jwt: Jwt });
+
+section!(Jwt {
+    jwks: Option<Vec<Scalar>>,
+    issuers: Option<Vec<Scalar>>,
+    audiences: Option<Vec<Scalar>>,
+    header: Option<Scalar>,
+    leeway: Option<Scalar>,
+    refresh: Option<Scalar>,
+    scope_claims: Option<Vec<Scalar>>,
+    policy_claims: Option<Vec<Scalar>>,
+});
+
+section!(Authorization {
+    unauthorized: Option<Scalar>,
 });
 
 section!(Limits {

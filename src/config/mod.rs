@@ -4,6 +4,7 @@
 //! plain values; nothing below `server` and `main` sees anything else of it.
 //! Deliberately absent: reloading. Fragments are watched, the configuration is not.
 
+mod authentication;
 mod expand;
 mod file;
 mod units;
@@ -20,6 +21,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Source, Span};
+pub use authentication::{Authentication, Jwt, KeySet, Unauthorized};
 use expand::ExpandError;
 use file::Scalar;
 use units::{ByteSize, Header, HttpUrl, Origin};
@@ -57,6 +59,10 @@ pub struct Config {
     pub headers: Vec<http::HeaderName>,
     /// What is logged, and how.
     pub logging: Logging,
+    /// How clients show who they are.
+    pub authentication: Authentication,
+    /// What happens to an operation that selects what its client may not see.
+    pub unauthorized: Unauthorized,
     /// Every bound.
     pub limits: Limits,
     /// Settings of single services, by the fragment's name. Those that only variables set have the name that the
@@ -310,6 +316,13 @@ impl Config {
                     .0,
                 format: r.pick(flags.log_format, "WEFT_LOGGING_FORMAT", &raw.logging.format, LogFormat::Auto),
             },
+            authentication: r.authentication(&raw.authentication.jwt, &in_folder),
+            unauthorized: r.pick(
+                None,
+                "WEFT_AUTHORIZATION_UNAUTHORIZED",
+                &raw.authorization.unauthorized,
+                Unauthorized::Filter,
+            ),
             limits,
             services,
             hints: Vec::new(),
@@ -445,13 +458,17 @@ impl Resolver<'_> {
     }
 
     fn list<T: Setting>(&mut self, name: &str, raw: Option<&[Scalar]>) -> Option<Vec<T>> {
+        self.layered_list(name, raw).map(|(_, list)| list)
+    }
+
+    fn layered_list<T: Setting>(&mut self, name: &str, raw: Option<&[Scalar]>) -> Option<(Layer, Vec<T>)> {
         let from_file: Option<Vec<T>> = raw.map(|raw| raw.iter().filter_map(|scalar| self.scalar(scalar)).collect());
         match self.look_up(name) {
             Some(text) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Some(items.filter_map(|item| self.parse_variable(name, item)).collect())
+                Some((1, items.filter_map(|item| self.parse_variable(name, item)).collect()))
             }
-            None => from_file,
+            None => from_file.map(|list| (2, list)),
         }
     }
 

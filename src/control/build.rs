@@ -4,6 +4,7 @@
 //! diagnostics. Pure: what `weft check`, `weft compose`, `weft plan` and a reload have in common.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::HeaderName;
 
@@ -32,12 +33,15 @@ pub type Services = BTreeMap<String, ServiceSettings>;
 pub struct Built {
     /// `None` exactly when a diagnostic is an error.
     pub supergraph: Option<Supergraph>,
+    /// The document that the fragments composed into, also where this gateway cannot run it.
+    pub document: Option<Arc<str>>,
     /// Errors, or hints where it composes.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 /// Composes fragments, or reads the supergraph; then lets the configuration have its say.
 pub fn build(texts: &Texts, services: &Services) -> Built {
+    let mut document = None;
     let (mut supergraph, mut diagnostics) = match texts {
         Texts::Supergraph(source) => read::supergraph(source),
         Texts::Fragments(fragments) => {
@@ -49,7 +53,9 @@ pub fn build(texts: &Texts, services: &Services) -> Built {
                     url: services.get(&fragment.name).and_then(|service| service.url.clone()),
                 })
                 .collect();
-            compose::compose(&fragments)
+            let composition = compose::composition(&fragments);
+            document = composition.document;
+            (composition.supergraph, composition.diagnostics)
         }
     };
     if let Some(supergraph) = &mut supergraph {
@@ -60,7 +66,7 @@ pub fn build(texts: &Texts, services: &Services) -> Built {
         }
         diagnostics.extend(unknown_services(supergraph, services));
     }
-    Built { supergraph, diagnostics }
+    Built { supergraph, document, diagnostics }
 }
 
 fn apply(settings: &ServiceSettings, subgraph: &mut Subgraph) {

@@ -154,7 +154,7 @@ impl Control {
         settings: gateway::Settings,
     ) -> Result<Self, StartError> {
         let texts = source.read().map_err(StartError::Source)?;
-        let Built { supergraph, mut diagnostics } = build(&texts, &services);
+        let Built { supergraph, mut diagnostics, .. } = build(&texts, &services);
         let Some(supergraph) = supergraph else { return Err(StartError::Composition(diagnostics)) };
         diagnostics.extend(without_address(&supergraph));
         let graph = Arc::new(describe(&supergraph, &texts, &services));
@@ -197,8 +197,8 @@ impl Control {
                 (Attempt { at, outcome, diagnostics: Vec::new(), failure: None }, None)
             }
             Ok(texts) => match build(&texts, &self.services) {
-                Built { supergraph: None, diagnostics } => (refused(diagnostics, None), None),
-                Built { supergraph: Some(supergraph), mut diagnostics } => {
+                Built { supergraph: None, diagnostics, .. } => (refused(diagnostics, None), None),
+                Built { supergraph: Some(supergraph), mut diagnostics, .. } => {
                     diagnostics.extend(without_address(&supergraph));
                     let graph = describe(&supergraph, &texts, &self.services);
                     self.gateway.swap(Snapshot::new(supergraph, &self.settings));

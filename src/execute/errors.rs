@@ -27,6 +27,8 @@ pub(crate) enum Code {
     Downstream,
     /// The client's own arguments cannot be sent.
     BadInput,
+    /// The client may not see the field.
+    Unauthorized,
     /// Null in a non-null field, for which no service gave a reason.
     UnexpectedNull,
 }
@@ -40,6 +42,7 @@ impl Code {
             Self::InvalidResponse => "DOWNSTREAM_INVALID_RESPONSE",
             Self::Downstream => "DOWNSTREAM_ERROR",
             Self::BadInput => "BAD_USER_INPUT",
+            Self::Unauthorized => "UNAUTHORIZED_FIELD_OR_TYPE",
             Self::UnexpectedNull => "UNEXPECTED_NULL",
         }
     }

@@ -19,7 +19,7 @@ use weft_loaders::{Answer, Call, Effect, Entry, LoadError, Protocol};
 
 use super::json::{self, Fault, Reader};
 use crate::operation::Variables;
-use crate::planner::plan::DownstreamOperation;
+use crate::planner::plan::{AskedFor, DownstreamOperation, EntityInput};
 
 /// Errors that are read of one answer.
 const ERRORS_MAX: usize = 1_000;
@@ -114,13 +114,13 @@ pub(crate) fn root_body(head: &[u8], variables: &[u8]) -> Vec<u8> {
     [head, variables, b"}}"].concat()
 }
 
-/// Loads entities. A key is a representation, with the number of its input before it where there are several (`1:{…}`).
+/// Loads entities, and the query root below objects. A key is a representation (an empty one of the root), with the
+/// number of its input before it where there are several (`1:{…}`).
 pub(crate) struct Entities<'e> {
     pub(crate) endpoint: &'e Endpoint,
     pub(crate) head: &'e [u8],
     pub(crate) variables: &'e [u8],
-    /// The variable in which each input's representations are sent.
-    pub(crate) inputs: &'e [&'e str],
+    pub(crate) inputs: &'e [EntityInput],
 }
 
 /// What stands before a representation in its key, where there are several inputs: see [`Entities`].
@@ -162,13 +162,22 @@ impl Protocol for Entities<'_> {
         let mut body = Vec::with_capacity(self.head.len() + self.variables.len() + size + 32);
         body.extend_from_slice(self.head);
         body.extend_from_slice(self.variables);
-        for (input, of_input) in self.by_input(keys).iter().enumerate() {
-            if input > 0 || !self.variables.is_empty() {
+        let mut is_first = self.variables.is_empty();
+        for (input, of_input) in self.inputs.iter().zip(self.by_input(keys)) {
+            if input.variable.is_empty() {
+                continue;
+            }
+            if !std::mem::take(&mut is_first) {
                 body.push(b',');
             }
             body.push(b'"');
-            body.extend_from_slice(self.inputs.get(input).map_or(b"", |variable| variable.as_bytes()));
-            body.extend_from_slice(b"\":[");
+            body.extend_from_slice(input.variable.as_bytes());
+            body.extend_from_slice(b"\":");
+            if input.asked == AskedFor::Root {
+                body.extend_from_slice(if of_input.is_empty() { b"false" } else { b"true" });
+                continue;
+            }
+            body.push(b'[');
             for (position, key) in of_input.iter().enumerate() {
                 if position > 0 {
                     body.push(b',');
@@ -189,6 +198,11 @@ impl Protocol for Entities<'_> {
             if of_input.is_empty() {
                 continue;
             }
+            if self.is_root(input) {
+                let entry = self.root(&envelope);
+                of_input.iter().for_each(|index| entries[*index] = entry.clone());
+                continue;
+            }
             match self.entities(&envelope, input, of_input.len()) {
                 Ok(entities) => {
                     for (index, data) in of_input.iter().zip(entities) {
@@ -204,6 +218,31 @@ impl Protocol for Entities<'_> {
 }
 
 impl Entities<'_> {
+    fn is_root(&self, input: usize) -> bool {
+        self.inputs.get(input).is_some_and(|input| input.asked == AskedFor::Root)
+    }
+
+    /// The whole `data`: what reads it finds its own keys.
+    fn root(&self, envelope: &Envelope) -> Result<Entry, LoadError> {
+        match &envelope.data {
+            Some(data) if data[..] != b"null"[..] => Ok(Entry { data: data.clone(), notes: Vec::new() }),
+            _ if envelope.errors.is_empty() => Err(LoadError::Invalid("no data and no errors".into())),
+            _ => Ok(Entry { data: Bytes::from_static(b"null"), notes: Vec::new() }),
+        }
+    }
+
+    /// Which input's a key of `data` is.
+    fn input_of(&self, key: &str) -> Option<usize> {
+        (0..self.inputs.len()).find(|input| {
+            let alias = self.alias(*input);
+            match (self.is_root(*input), self.inputs.len()) {
+                (false, _) => alias == key,
+                (true, 1) => true,
+                (true, _) => key.strip_prefix(&*alias).is_some_and(|name| name.starts_with('_')),
+            }
+        })
+    }
+
     /// The entities that were answered for an input: exactly as many as were asked for, since they are told apart by
     /// nothing but their place. All null where the service answered none, with errors.
     fn entities(&self, envelope: &Envelope, input: usize, len: usize) -> Result<Vec<Bytes>, LoadError> {
@@ -231,9 +270,18 @@ impl Entities<'_> {
         let mut unplaced = Vec::new();
         for (error, raw) in envelope.errors.iter().map(|raw| (ServiceError::read(raw), raw)) {
             let input = match error.path.first() {
-                Some(PathSegment::Key(alias)) => (0..by_input.len()).find(|input| self.alias(*input) == *alias),
+                Some(PathSegment::Key(key)) => self.input_of(key),
                 _ => None,
             };
+            if let Some(input) = input.filter(|input| self.is_root(*input)) {
+                // Nobody waits for an error of what was not wanted.
+                for key in &by_input[input] {
+                    if let Ok(entry) = &mut entries[*key] {
+                        entry.notes.push(Note::of_root(raw));
+                    }
+                }
+                continue;
+            }
             let key = match (input, error.path.get(1)) {
                 (Some(input), Some(PathSegment::Index(index))) => {
                     usize::try_from(*index).ok().and_then(|index| by_input[input].get(index))

@@ -18,7 +18,7 @@ use super::read::{AnswerReader, Mode, Unread};
 use super::run::{Gathered, Loaded, State, Wanted, What};
 use super::slots::Slot;
 use crate::connect::Pick;
-use crate::planner::plan::{Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
+use crate::planner::plan::{AskedFor, Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
 
 impl State<'_> {
     /// Takes in what a fetch loaded.
@@ -169,9 +169,7 @@ impl State<'_> {
         let (mut first, mut reason) = (None, None);
         for (error, path) in errors {
             let (slot, reached) = path.as_ref().map_or((None, false), |path| self.place(of, base, path));
-            let place = path
-                .filter(|_| !(reached && whole))
-                .and_then(|path| places::find(&prepared.plan, &prepared.layout, of, &path));
+            let place = path.filter(|_| !(reached && whole)).and_then(|path| places::find(prepared, of, &path));
             let has_place = place.is_some();
             let failure = self.service_failure(load, error, place, whole);
             first = first.or(Some(failure));
@@ -372,7 +370,7 @@ impl State<'_> {
     fn entity(&mut self, load: LoadId, entry: &Entry, input: &EntityInput) -> Slot {
         let value = self.read(load, &entry.data, NodeId(input.shape.0));
         let errors: Vec<_> = entry.notes.iter().filter_map(Note::read).collect();
-        if value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
+        if input.asked == AskedFor::Entities && value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
             // They are told, but not known to be about this entity.
             for (error, _) in errors {
                 self.service_failure(load, error, None, false);

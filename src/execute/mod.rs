@@ -38,6 +38,7 @@ pub(crate) mod tests;
 mod told;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apollo_compiler::Name;
@@ -78,8 +79,26 @@ pub(crate) struct Execution<'r> {
     pub(crate) introspection: &'r HashMap<Name, Vec<u8>>,
 }
 
-/// Executes a plan: the response's bytes.
-pub(crate) async fn execute(execution: Execution<'_>) -> Vec<u8> {
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// `{"data":…,"errors":…}`.
+    pub(crate) body: Vec<u8>,
+    /// How often something stood in for what failed, by service.
+    pub(crate) stood_in: Vec<(Arc<str>, StoodIn)>,
+}
+
+/// How often something stood in for a field that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoodIn {
+    /// The value that the fragment declares.
+    pub values: u64,
+    /// An earlier answer.
+    pub stale: u64,
+}
+
+/// Executes a plan.
+pub(crate) async fn execute(execution: Execution<'_>) -> Answer {
     let answered = run::run(execution).await;
     shape::write(shape::Shaping {
         view: positions::View { plan: &execution.prepared.plan, arena: &answered.arena, roots: &answered.roots },

@@ -5,7 +5,8 @@
 
 use super::errors::{Place, Step};
 use super::graphql::PathSegment;
-use super::layout::{Layout, NodeId};
+use super::layout::NodeId;
+use super::prepared::Prepared;
 use crate::planner::Plan;
 use crate::planner::plan::{
     ObjectProjection, PositionId, ProjectionField, ProjectionValue, RecordId, RecordSource, ShapeId, SlotId,
@@ -21,8 +22,9 @@ pub(crate) struct Answered {
 }
 
 /// The client's place of a path below a record; `None` where the path leads out of what was planned.
-pub(crate) fn find(plan: &Plan, layout: &Layout, of: Answered, path: &[PathSegment]) -> Option<Place> {
-    let mut object = projection(&plan.projection, of.position)?;
+pub(crate) fn find(prepared: &Prepared, of: Answered, path: &[PathSegment]) -> Option<Place> {
+    let Prepared { plan, layout, .. } = prepared;
+    let mut object = prepared.projection(of.position)?;
     let mut record = record(plan, of.position, of.source)?;
     let mut node = layout.node(NodeId(of.shape.0));
     let mut segments = path.iter().peekable();
@@ -71,17 +73,6 @@ fn asked<'p>(
             let position = &plan.positions[object.position.0 as usize];
             position.records.contains(&RecordSource::Nested(record, slot))
         }
-        ProjectionValue::Typename | ProjectionValue::Introspection => false,
-    })
-}
-
-/// The projection of a position. The recursion follows the operation, whose depth is limited.
-fn projection(object: &ObjectProjection, position: PositionId) -> Option<&ObjectProjection> {
-    if object.position == position {
-        return Some(object);
-    }
-    object.branches.iter().flat_map(|branch| &branch.fields).find_map(|field| match &field.value {
-        ProjectionValue::Object { object, .. } => projection(object, position),
-        _ => None,
+        ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => false,
     })
 }

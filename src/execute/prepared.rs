@@ -3,6 +3,9 @@
 //! In: a [`Plan`] and the graph. Out: [`Prepared`]: layouts of the answers, the constant parts of the
 //! bodies, and which fetches wait for which.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
 use weft_loaders::Partition;
@@ -13,7 +16,8 @@ use super::layout::{Layout, NodeId};
 use crate::connect::{Connector, Pick};
 use crate::planner::Plan;
 use crate::planner::plan::{
-    Call, EntityInput, Fetch, FetchId, ObjectProjection, ProjectionValue, Shape, ShapeId, ShapeValue, SlotId,
+    Call, EntityInput, Fetch, FetchId, ObjectProjection, PositionId, ProjectionValue, Shape, ShapeId, ShapeValue,
+    SlotId,
 };
 use crate::supergraph::field_set::FieldSetItem;
 use crate::supergraph::{ConnectorId, FieldSet, Subgraph, Supergraph};
@@ -24,6 +28,9 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) layout: Layout,
     fetches: Vec<PreparedFetch>,
+    /// By position: how its objects are written.
+    projections: Vec<Option<Arc<ObjectProjection>>>,
+    weight: usize,
 }
 
 /// What is derived of one fetch.
@@ -76,7 +83,11 @@ impl Prepared {
                 fetches[before.0 as usize].dependents.push(FetchId(index as u32));
             }
         }
-        Prepared { plan, layout, fetches }
+        let (projections, fields) = projections(&plan);
+        let texts: usize = fetches.iter().map(|fetch| 3 * fetch.head.len() + 1_024).sum();
+        let expected: usize = plan.shapes.iter().map(|shape| shape.fields.len()).sum();
+        let weight = fetches.len() * 512 + texts + expected * 320 + plan.positions.len() * 256 + fields * 256;
+        Prepared { plan, layout, fetches, projections, weight }
     }
 
     /// Whether the operation asks for `__schema` or `__type`.
@@ -87,10 +98,15 @@ impl Prepared {
 
     /// About how many bytes it takes in memory: what a cache weighs it by.
     pub(crate) fn weight(&self) -> usize {
-        let Plan { fetches, shapes, positions, projection, .. } = &self.plan;
-        let texts: usize = self.fetches.iter().map(|fetch| 3 * fetch.head.len() + 1_024).sum();
-        let expected: usize = shapes.iter().map(|shape| shape.fields.len()).sum();
-        fetches.len() * 512 + texts + expected * 320 + positions.len() * 256 + fields(projection) * 256
+        self.weight
+    }
+
+    /// How the objects of a position are written; `None` where only a key or a requirement reads them.
+    pub(crate) fn projection(&self, position: PositionId) -> Option<&ObjectProjection> {
+        match position == self.plan.projection.position {
+            true => Some(&self.plan.projection),
+            false => self.projections.get(position.0 as usize)?.as_deref(),
+        }
     }
 
     pub(crate) fn fetch(&self, id: FetchId) -> (&Fetch, &PreparedFetch) {
@@ -102,14 +118,24 @@ impl Prepared {
     }
 }
 
-/// Fields of a projection, nested ones included.
-fn fields(projection: &ObjectProjection) -> usize {
-    let own = projection.branches.iter().flat_map(|branch| &branch.fields);
-    let inner = own.map(|field| match &field.value {
-        ProjectionValue::Object { object, .. } => 1 + fields(object),
-        _ => 1,
-    });
-    inner.sum()
+/// The projections below the root by position, and how many fields there are in all of them.
+fn projections(plan: &Plan) -> (Vec<Option<Arc<ObjectProjection>>>, usize) {
+    let mut by_position = vec![None; plan.positions.len()];
+    let mut fields = 0;
+    let mut seen = HashSet::new();
+    let mut pending = vec![&plan.projection];
+    while let Some(object) = pending.pop() {
+        for field in object.branches.iter().flat_map(|branch| &branch.fields) {
+            fields += 1;
+            if let ProjectionValue::Object { object, .. } = &field.value
+                && seen.insert(Arc::as_ptr(object))
+            {
+                by_position[object.position.0 as usize].get_or_insert_with(|| Arc::clone(object));
+                pending.push(object);
+            }
+        }
+    }
+    (by_position, fields)
 }
 
 fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Supergraph) -> PreparedFetch {

@@ -199,7 +199,6 @@ impl<'r> State<'r> {
         inputs: &'r [EntityInput],
     ) -> Option<Load<'r>> {
         let running = self.running;
-        let variable_names: Vec<&str> = inputs.iter().map(|input| input.variable.as_str()).collect();
         let several = inputs.len() > 1;
         let prefix = |input: usize, out: &mut Vec<u8>| {
             if several {
@@ -217,12 +216,8 @@ impl<'r> State<'r> {
         let variables = graphql::variables(operation, running.variables);
         let reuse = running.reuse(fetch, prepared, &endpoint.url, &variables, &endpoint.headers);
         Some(Box::pin(async move {
-            let protocol = graphql::Entities {
-                endpoint: &endpoint,
-                head: &prepared.head,
-                variables: &variables,
-                inputs: &variable_names,
-            };
+            let protocol =
+                graphql::Entities { endpoint: &endpoint, head: &prepared.head, variables: &variables, inputs };
             let service = Arc::clone(&endpoint.service);
             let batch = Batch { service, keys: &gathered.keys, keys_max: None, reuse };
             let results = running.loaders.load(batch, &protocol).await;

@@ -12,11 +12,12 @@ use apollo_compiler::Name;
 use apollo_compiler::ast::Type;
 use serde_json::Value;
 
+use super::Answer;
 use super::errors::{Code, FailureId};
 use super::json;
 use super::positions::{Found, NOWHERE, Typename, View, best, unquoted};
 use super::slots::{Earlier, Range, Slot};
-use super::told::{Segment, Told, steps};
+use super::told::{Segment, Substitute, Told, steps};
 use crate::planner::plan::{
     Leaf, ObjectProjection, PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource,
     TypenameSource,
@@ -38,7 +39,7 @@ pub(crate) struct Shaping<'s> {
 }
 
 /// Writes the whole response.
-pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
+pub(crate) fn write(shaping: Shaping<'_>) -> Answer {
     let mut writer = Writer {
         shaping,
         view: shaping.view,
@@ -64,13 +65,13 @@ pub(crate) fn write(shaping: Shaping<'_>) -> Vec<u8> {
             let mut out = b"{\"data\":null,\"errors\":[{\"message\":".to_vec();
             json::write_string(&message, &mut out);
             out.extend_from_slice(b",\"extensions\":{\"code\":\"RESPONSE_TOO_LARGE\"}}]}");
-            return out;
+            return Answer { body: out, stood_in: Vec::new() };
         }
     }
     let Writer { mut out, told, .. } = writer;
-    told.finish(shaping.view, &mut out);
+    let stood_in = told.finish(shaping.view, &mut out);
     out.push(b'}');
-    out
+    Answer { body: out, stood_in }
 }
 
 /// Why a value was not written.
@@ -145,7 +146,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn tell_at_place(&mut self, placed: Placed, fallback: Option<&str>, report: FallbackReport) {
+    fn tell_at_place(&mut self, placed: Placed, fallback: Option<Substitute>, report: FallbackReport) {
         let view = self.view;
         let place = view.arena.failures.get(placed.failure).place.as_ref();
         let below = place.map_or(&[][..], |place| &place.path);
@@ -154,7 +155,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Tells a failure here; or, if it is that of a field further down, there, and once.
-    fn tell_with(&mut self, failure: FailureId, fallback: Option<&str>, report: FallbackReport) {
+    fn tell_with(&mut self, failure: FailureId, fallback: Option<Substitute>, report: FallbackReport) {
         let view = self.view;
         let depth = match &view.arena.failures.get(failure).place {
             Some(place) if place.position == view.plan.projection.position => Some((place, 0)),
@@ -251,7 +252,7 @@ impl<'s> Writer<'s> {
                 });
                 self.service(position.parent?, records)
             }
-            ProjectionValue::Typename | ProjectionValue::Introspection => None,
+            ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => None,
         }
     }
 
@@ -289,6 +290,7 @@ impl<'s> Writer<'s> {
                 }
                 Ok(())
             }
+            ProjectionValue::Denied => self.denied(field),
             ProjectionValue::Leaf { from, .. } => {
                 let found = self.view.first(&self.records[frame..], from);
                 self.resolved(field, found, None)
@@ -305,6 +307,12 @@ impl<'s> Writer<'s> {
         }
     }
 
+    /// What the client may not see is null, told by path and nothing else. No fallback stands in: it might be just what is kept.
+    fn denied(&mut self, field: &ProjectionField) -> Result<(), Stop> {
+        self.told.own("Unauthorized field or type.", Some(Code::Unauthorized), None, &self.path);
+        self.null(&field.ty)
+    }
+
     /// Lets the field's fallback stand in for what failed or is null; else completes the value. `nested`: see
     /// [`complete`](Self::complete).
     fn resolved(
@@ -318,7 +326,7 @@ impl<'s> Writer<'s> {
             Slot::Failed(failure) => {
                 let applies = self.applies(fallback, failure);
                 if let Some(earlier) = found.earlier.filter(|earlier| applies && is_shown(fallback, earlier)) {
-                    self.tell_with(failure, Some("STALE"), fallback.report);
+                    self.tell_with(failure, Some(Substitute::Stale), fallback.report);
                     self.tell_beside(found.at);
                     if let Some((_, start)) = nested {
                         self.view.stand_in(&mut self.found[start..], |earlier| is_shown(fallback, earlier));
@@ -326,7 +334,7 @@ impl<'s> Writer<'s> {
                     return self.complete(field, &field.ty, Found::nowhere(earlier.value), nested);
                 }
                 let stand_in = applies.then_some(fallback.value.as_ref()).flatten();
-                let told_as = stand_in.map(|_| "VALUE");
+                let told_as = stand_in.map(|_| Substitute::Value);
                 self.tell_with(failure, told_as, fallback.report);
                 self.tell_beside(found.at);
                 match stand_in {
@@ -568,6 +576,7 @@ impl<'s> Writer<'s> {
             self.start_field(index, field);
             match &field.value {
                 ProjectionValue::Typename => drop(serde_json::to_writer(&mut self.out, name.as_str())),
+                ProjectionValue::Denied => self.denied(field)?,
                 _ => {
                     let value = members.get(field.field_name.as_str()).unwrap_or(&Value::Null);
                     self.fallback(field, &field.ty, &field.value, value)?;

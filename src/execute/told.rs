@@ -4,7 +4,9 @@
 //! how many there were. Deliberately absent: what a failure does to the data.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::StoodIn;
 use super::errors::{Code, Failure, FailureId, LoadId, Step, TOLD_MAX};
 use super::json;
 use super::positions::View;
@@ -35,6 +37,26 @@ pub(crate) struct Told {
     fallbacks: List,
     /// By failure: whether it was told at any place.
     seen: Vec<bool>,
+    /// By load.
+    stood_in: BTreeMap<u32, StoodIn>,
+}
+
+/// What stands in for a failed value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Substitute {
+    /// What the fragment declares.
+    Value,
+    /// An earlier answer.
+    Stale,
+}
+
+impl Substitute {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "VALUE",
+            Self::Stale => "STALE",
+        }
+    }
 }
 
 /// One of the two lists.
@@ -74,7 +96,7 @@ impl Told {
         view: View<'_>,
         id: FailureId,
         path: &[Segment<'_>],
-        fallback: Option<&str>,
+        fallback: Option<Substitute>,
         report: FallbackReport,
     ) {
         let index = id.0 as usize;
@@ -83,6 +105,13 @@ impl Told {
         }
         self.seen[index] = true;
         let failure = view.arena.failures.get(id);
+        if let Some(substitute) = fallback {
+            let stood_in = self.stood_in.entry(failure.load.0).or_default();
+            match substitute {
+                Substitute::Value => stood_in.values += 1,
+                Substitute::Stale => stood_in.stale += 1,
+            }
+        }
         let list = match report {
             FallbackReport::Errors => &mut self.errors,
             FallbackReport::Extensions => &mut self.fallbacks,
@@ -101,8 +130,9 @@ impl Told {
         }
     }
 
-    /// Tells what no place was found for, and how much was left out; writes `,"errors":…,"extensions":…` as needed.
-    pub(crate) fn finish(mut self, view: View<'_>, out: &mut Vec<u8>) {
+    /// Tells what no place was found for, and how much was left out; writes `,"errors":…,"extensions":…` as needed. Returns
+    /// how often something stood in, by service.
+    pub(crate) fn finish(mut self, view: View<'_>, out: &mut Vec<u8>) -> Vec<(Arc<str>, StoodIn)> {
         let failures = &view.arena.failures;
         for (id, failure) in failures.iter() {
             // A service's own error is always told, once at least. A failed load of which nothing was asked is not.
@@ -127,6 +157,8 @@ impl Told {
             out.extend_from_slice(&self.fallbacks.text);
             out.extend_from_slice(b"]}");
         }
+        let service = |load: u32| Arc::clone(&failures.get_load(LoadId(load)).service);
+        self.stood_in.into_iter().map(|(load, stood_in)| (service(load), stood_in)).collect()
     }
 }
 
@@ -154,7 +186,13 @@ fn summarize(list: &mut List, view: View<'_>) {
     }
 }
 
-fn write_failure(view: View<'_>, failure: &Failure, path: &[Segment<'_>], fallback: Option<&str>, out: &mut Vec<u8>) {
+fn write_failure(
+    view: View<'_>,
+    failure: &Failure,
+    path: &[Segment<'_>],
+    fallback: Option<Substitute>,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"{\"message\":");
     out.extend_from_slice(&failure.message);
     write_path(path, out);
@@ -172,7 +210,7 @@ fn write_failure(view: View<'_>, failure: &Failure, path: &[Segment<'_>], fallba
     }
     if let Some(fallback) = fallback {
         out.extend_from_slice(b",\"fallback\":\"");
-        out.extend_from_slice(fallback.as_bytes());
+        out.extend_from_slice(fallback.as_str().as_bytes());
         out.push(b'"');
     }
     out.extend_from_slice(b"}}");

@@ -3,9 +3,11 @@
 //! In: a GraphQL request, the client's headers, a deadline. Out: the response's bytes.
 //! Every entry point ends here. Deliberately absent: HTTP; what an [`Outcome`] means as a status is the server's business.
 
+mod access;
 mod introspection;
 mod settings;
 mod snapshot;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +22,13 @@ use weft_loaders::Loaders;
 
 use crate::execute::{self, Execution};
 use crate::operation::{self, DocumentOperation, OperationType, RequestErrorKind};
+use crate::supergraph::Grants;
 
+pub use crate::execute::StoodIn;
+pub use access::Unauthorized;
 pub use settings::{ForwardHeaders, Settings};
 pub use snapshot::Snapshot;
+pub use statistics::{Lookups, Statistics};
 
 /// A GraphQL request, whatever it travelled on.
 #[derive(Debug, Default)]
@@ -44,6 +50,8 @@ pub struct Context {
     pub deadline: Instant,
     /// Whether a mutation may run (not by GET).
     pub mutations_allowed: bool,
+    /// What it may see.
+    pub grants: Grants,
 }
 
 /// A response, ready to send.
@@ -68,6 +76,10 @@ pub enum Outcome {
     MethodNotAllowed,
     /// Refused by a limit, or nothing could be planned: there is no `data`.
     Refused,
+    /// It selects what the client may not see, and the gateway refuses such operations: there is no `data`.
+    Unauthorized,
+    /// Something went wrong here: there is no `data`.
+    Failed,
 }
 
 /// Answers requests.
@@ -76,12 +88,14 @@ pub struct Gateway {
     snapshot: RwLock<Arc<Snapshot>>,
     loaders: Loaders,
     settings: Settings,
+    statistics: Statistics,
 }
 
 impl Gateway {
     /// A gateway over one graph.
     pub fn new(snapshot: Snapshot, loaders: Loaders, settings: Settings) -> Gateway {
-        Gateway { snapshot: RwLock::new(Arc::new(snapshot)), loaders, settings }
+        let statistics = Statistics::default();
+        Gateway { snapshot: RwLock::new(Arc::new(snapshot)), loaders, settings, statistics }
     }
 
     /// The graph that requests now begin with.
@@ -97,6 +111,11 @@ impl Gateway {
     /// The loaders, for their statistics.
     pub fn loaders(&self) -> &Loaders {
         &self.loaders
+    }
+
+    /// What was counted since the start.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     /// The settings.
@@ -119,12 +138,13 @@ impl Gateway {
     async fn respond(&self, request: &Request, context: &Context) -> Result<Vec<u8>, Vec<RequestError>> {
         let snapshot = self.snapshot();
         let operation_name = request.operation_name.as_deref();
-        let parsed = snapshot.document(&request.query).await?;
+        let parsed = snapshot.document(&request.query, self.statistics.documents()).await?;
         let operation = parsed.document.operation(operation_name).map_err(|error| vec![error.into()])?;
         may_run(operation, context)?;
         let variables = operation::coerce_variables(&parsed.document, operation, &request.variables)
             .map_err(|errors| errors.into_iter().map(RequestError::from).collect::<Vec<_>>())?;
-        let prepared = snapshot.plan(&parsed, operation, &variables).await?;
+        let denied = snapshot.denied(&parsed, &context.grants);
+        let prepared = snapshot.plan(&parsed, operation, &variables, denied, self.statistics.plans()).await?;
         let introspection = match (prepared.introspects(), self.settings.introspection) {
             (false, _) => HashMap::new(),
             (true, true) => introspection::answer(&snapshot, &parsed, operation_name, &variables).await?,
@@ -147,7 +167,9 @@ impl Gateway {
             config: &|service| self.settings.connect_config.get(service).unwrap_or(&Value::Null),
             introspection: &introspection,
         };
-        Ok(execute::execute(execution).await)
+        let answer = execute::execute(execution).await;
+        self.statistics.add_stood_in(answer.stood_in);
+        Ok(answer.body)
     }
 
     fn forwarded(&self, service: &str) -> Vec<HeaderName> {
@@ -190,7 +212,7 @@ impl RequestError {
 
     /// Something that should not happen; what it was stands in the log.
     fn internal() -> RequestError {
-        RequestError::new(Outcome::Refused, "INTERNAL_SERVER_ERROR", "Internal server error.")
+        RequestError::new(Outcome::Failed, "INTERNAL_SERVER_ERROR", "Internal server error.")
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use super::Unauthorized;
 use crate::{operation, planner};
 
 /// Limits and choices of the gateway.
@@ -12,6 +13,8 @@ use crate::{operation, planner};
 pub struct Settings {
     /// Whether `__schema` and `__type` are answered.
     pub introspection: bool,
+    /// What happens to an operation that selects what its client may not see.
+    pub unauthorized: Unauthorized,
     /// How long a service may take where its fragment has no `@timeout`.
     pub service_timeout: Duration,
     /// Which of the client's headers reach GraphQL services. HTTP services get what their fragments say.
@@ -47,6 +50,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             introspection: false,
+            unauthorized: Unauthorized::default(),
             service_timeout: Duration::from_secs(30),
             forward_headers: ForwardHeaders::default(),
             connect_config: BTreeMap::new(),

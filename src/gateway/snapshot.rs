@@ -10,11 +10,12 @@ use apollo_compiler::{Name, ast};
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
-use super::{Outcome, Request, RequestError, Settings};
+use super::statistics::Lookups;
+use super::{Outcome, Request, RequestError, Settings, Unauthorized, access};
 use crate::execute::Prepared;
 use crate::operation::{self, Document, DocumentOperation, Variables};
 use crate::planner::{self, Plan};
-use crate::supergraph::Supergraph;
+use crate::supergraph::{Grants, GuardId, Guards, Supergraph};
 
 /// One version of the graph. A request keeps the one that it began with.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub(super) supergraph: Supergraph,
     pub(super) implementers: HashMap<Name, Implementers>,
     graph: planner::Graph,
+    guards: Guards,
+    unauthorized: Unauthorized,
     limits: operation::Limits,
     budget: planner::Budget,
     documents: Cache<Arc<str>, Arc<Parsed>>,
@@ -37,6 +40,8 @@ pub(super) struct Parsed {
     /// Unique within the snapshot: stands for the text in a plan's key.
     id: u64,
     pub(super) document: Document,
+    /// The access rules that decide anything in it.
+    guards: Box<[GuardId]>,
 }
 
 /// What a plan depends on, beside the graph.
@@ -46,6 +51,8 @@ struct PlanKey {
     operation: Option<Name>,
     /// The values of the variables that decide what is selected.
     conditions: Vec<bool>,
+    /// The access rules that the client does not meet, of those that decide anything.
+    denied: Box<[GuardId]>,
 }
 
 impl Snapshot {
@@ -61,6 +68,8 @@ impl Snapshot {
         Snapshot {
             implementers: supergraph.api.implementers_map(),
             graph: planner::Graph::new(&supergraph),
+            guards: Guards::new(&supergraph),
+            unauthorized: settings.unauthorized,
             supergraph,
             limits: settings.limits.clone(),
             budget: settings.planning.clone(),
@@ -76,7 +85,7 @@ impl Snapshot {
         &self.supergraph
     }
 
-    /// The plan of a request, for people to read. Errors: the request's, as a client would get them.
+    /// The plan of a request by a client who may see everything, for people to read. Errors: the request's, as a client would get them.
     pub fn plan_text(&self, request: &Request) -> Result<String, Vec<RequestError>> {
         let document = Document::parse(&request.query, &self.supergraph.api, &self.limits).map_err(request_errors)?;
         let operation = document.operation(request.operation_name.as_deref()).map_err(|error| vec![error.into()])?;
@@ -85,7 +94,7 @@ impl Snapshot {
             Some(value) => value.as_bool() == Some(true),
             None => default_of(operation, name),
         };
-        Ok(self.plan_now(&document, operation, &condition)?.to_string())
+        Ok(self.plan_now(&document, operation, &condition, &[])?.to_string())
     }
 
     /// How many documents and plans are kept.
@@ -103,8 +112,14 @@ impl Snapshot {
     }
 
     /// Parses and validates, or takes what was parsed before. A text that many requests bring at once is parsed once.
-    pub(super) async fn document(self: &Arc<Self>, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
-        if let Some(parsed) = self.documents.get(text).await {
+    pub(super) async fn document(
+        self: &Arc<Self>,
+        text: &str,
+        lookups: &Lookups,
+    ) -> Result<Arc<Parsed>, Vec<RequestError>> {
+        let found = self.documents.get(text).await;
+        lookups.count(&found);
+        if let Some(parsed) = found {
             return Ok(parsed);
         }
         // Before the text is copied anywhere.
@@ -123,7 +138,13 @@ impl Snapshot {
     fn parse_now(&self, text: &str) -> Result<Arc<Parsed>, Vec<RequestError>> {
         let document = Document::parse(text, &self.supergraph.api, &self.limits).map_err(request_errors)?;
         let id = self.next_document.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Parsed { id, document }))
+        let guards = access::guards_of(&document, &self.guards);
+        Ok(Arc::new(Parsed { id, document, guards }))
+    }
+
+    /// The access rules of a document that a client does not meet.
+    pub(super) fn denied(&self, parsed: &Parsed, grants: &Grants) -> Box<[GuardId]> {
+        access::denied(&parsed.guards, &self.guards, grants)
     }
 
     /// Normalizes and plans, or takes what was planned before.
@@ -132,14 +153,19 @@ impl Snapshot {
         parsed: &Arc<Parsed>,
         operation: &DocumentOperation,
         variables: &Variables,
+        denied: Box<[GuardId]>,
+        lookups: &Lookups,
     ) -> Result<Arc<Prepared>, Vec<RequestError>> {
         let is_true = |name: &Name| variables.get(name.as_str()).and_then(serde_json::Value::as_bool) == Some(true);
         let key = PlanKey {
             document: parsed.id,
             operation: operation.definition.name.clone(),
             conditions: operation.condition_variables.iter().map(is_true).collect(),
+            denied,
         };
-        if let Some(plan) = self.plans.get(&key).await {
+        let found = self.plans.get(&key).await;
+        lookups.count(&found);
+        if let Some(plan) = found {
             return Ok(plan);
         }
         let (snapshot, parsed, of) = (Arc::clone(self), Arc::clone(parsed), key.clone());
@@ -151,7 +177,7 @@ impl Snapshot {
         let operation = parsed.document.operation(key.operation.as_deref()).map_err(|error| vec![error.into()])?;
         let conditions = operation.condition_variables.iter().zip(&key.conditions);
         let condition = |name: &Name| conditions.clone().any(|(known, value)| known == name && *value);
-        let plan = self.plan_now(&parsed.document, operation, &condition)?;
+        let plan = self.plan_now(&parsed.document, operation, &condition, &key.denied)?;
         Ok(Arc::new(Prepared::new(plan, &self.supergraph)))
     }
 
@@ -175,8 +201,14 @@ impl Snapshot {
         document: &Document,
         operation: &DocumentOperation,
         condition: &dyn Fn(&Name) -> bool,
+        denied: &[GuardId],
     ) -> Result<Plan, Vec<RequestError>> {
-        let operation = operation::normalize(document, operation, condition).map_err(|error| vec![error.into()])?;
+        let is_denied = |object: &Name, field: &Name| access::is_denied(denied, &self.guards, object, field);
+        let operation =
+            operation::normalize_for(document, operation, condition, &is_denied).map_err(|error| vec![error.into()])?;
+        if self.unauthorized == Unauthorized::Refuse && !denied.is_empty() {
+            access::refuse(&operation)?;
+        }
         planner::plan(&self.graph, &self.supergraph, &operation, &self.budget)
             .map_err(|error| vec![RequestError::new(Outcome::Refused, "QUERY_PLANNING_FAILED", error.to_string())])
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use apollo_compiler::Name;
 use serde_json::Map;
 
+mod access;
 mod failing;
 mod standing_in;
 
@@ -38,7 +40,12 @@ fn request(query: &str) -> Request {
 fn context(user: &str) -> Context {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", user.parse().unwrap());
-    Context { headers, deadline: Instant::now() + Duration::from_secs(10), mutations_allowed: false }
+    Context {
+        headers,
+        deadline: Instant::now() + Duration::from_secs(10),
+        mutations_allowed: false,
+        grants: Grants::default(),
+    }
 }
 
 async fn json_of(gateway: &Gateway, request: Request, context: &Context) -> (Value, Outcome) {

@@ -3,7 +3,7 @@
 //! In: the client's text, the name of the operation and its variables, the API schema. Out: a
 //! [`Document`] (parsed and validated, kept with the snapshot), coerced variables, and an [`Operation`] in
 //! which nothing is left to decide but runtime types: named fragments are expanded, `@skip` and `@include` are
-//! decided, equal response keys are merged, and each selection set says per concrete type what is selected.
+//! decided, what the client may not see is marked, equal response keys are merged, and each selection set says per concrete type what is selected.
 //! Deliberately absent: where a field lives.
 //!
 //! Conditions are decided before planning because a plan is then exact for what is included: nothing of a
@@ -26,11 +26,12 @@ use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::response::GraphQLError;
 use apollo_compiler::{Name, Node};
 
+pub(crate) use crate::supergraph::possible_types;
 pub use apollo_compiler::ast::OperationType;
 pub use document::{Document, DocumentOperation};
 pub use limits::Limits;
-pub use normalize::normalize;
-pub(crate) use normalize::{possible_types, value_variables};
+pub(crate) use normalize::value_variables;
+pub use normalize::{normalize, normalize_for};
 pub use variables::{Variables, coerce_variables};
 
 /// Why a request has no `data`: the text, the operation's name, its variables, or a limit.
@@ -194,6 +195,8 @@ pub struct Field {
     pub ty: Type,
     /// What is selected on its objects; `None` for a leaf.
     pub selection: Option<SelectionSet>,
+    /// The client may not see it: it is null, nobody is asked for it, and nothing is known of what was selected below it.
+    pub is_denied: bool,
 }
 
 #[cfg(test)]

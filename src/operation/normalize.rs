@@ -7,27 +7,40 @@
 use apollo_compiler::ast::{self, Type, Value};
 use apollo_compiler::collections::{HashMap, HashSet, IndexMap, IndexSet};
 use apollo_compiler::executable::{self, Selection};
-use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Node, Schema};
 
-use super::{Branch, Document, DocumentOperation, Field, Operation, RequestError, SelectionSet, Variable, overlap};
+use super::{
+    Branch, Document, DocumentOperation, Field, Operation, RequestError, SelectionSet, Variable, overlap,
+    possible_types,
+};
 
-/// Normalizes for one assignment of the variables that the operation's conditions use (see
-/// [`DocumentOperation::condition_variables`]); a variable that is absent counts as false.
-/// Errors: fields overlap in more ways than the limits of the document allow.
+/// [`normalize_for`] a client who may see everything.
 pub fn normalize(
     document: &Document,
     operation: &DocumentOperation,
     conditions: &dyn Fn(&Name) -> bool,
 ) -> Result<Operation, RequestError> {
+    normalize_for(document, operation, conditions, &|_, _| false)
+}
+
+/// Normalizes for one assignment of the variables that the operation's conditions use (see
+/// [`DocumentOperation::condition_variables`]), where a variable that is absent counts as false; and for a client from whom
+/// the fields of concrete types are kept that `is_denied` says.
+/// Errors: fields overlap in more ways than the limits of the document allow.
+pub fn normalize_for(
+    document: &Document,
+    operation: &DocumentOperation,
+    conditions: &dyn Fn(&Name) -> bool,
+    is_denied: &dyn Fn(&Name, &Name) -> bool,
+) -> Result<Operation, RequestError> {
     let mut normalize = Normalize {
+        is_denied,
         schema: document.api(),
         fragments: &document.executable().fragments,
         conditions,
         possible: HashMap::default(),
         known: HashMap::default(),
         interned: HashMap::default(),
-        sizes: HashMap::default(),
         steps_left: document.merge_steps_max,
     };
     let definition = &operation.definition;
@@ -45,35 +58,16 @@ pub fn normalize(
     Ok(Operation { kind: operation.kind, name: definition.name.clone(), root_type, selection, variables })
 }
 
-/// The concrete object types that can stand where `name` is declared, sorted.
-pub(crate) fn possible_types(schema: &Schema, name: &Name) -> Vec<Name> {
-    let mut types: Vec<Name> = match schema.types.get(name) {
-        Some(ExtendedType::Object(_)) => vec![name.clone()],
-        Some(ExtendedType::Union(union)) => union.members.iter().map(|member| member.name.clone()).collect(),
-        Some(ExtendedType::Interface(_)) => schema
-            .types
-            .values()
-            .filter_map(|definition| definition.as_object())
-            .filter(|object| object.implements_interfaces.contains(name))
-            .map(|object| object.name.clone())
-            .collect(),
-        _ => Vec::new(),
-    };
-    types.sort();
-    types
-}
-
 struct Normalize<'a> {
     schema: &'a Schema,
     fragments: &'a executable::FragmentMap,
     conditions: &'a dyn Fn(&Name) -> bool,
+    is_denied: &'a dyn Fn(&Name, &Name) -> bool,
     possible: HashMap<Name, Vec<Name>>,
     /// By the declared type and the addresses of the merged selection sets.
     known: HashMap<(Name, Vec<*const executable::SelectionSet>), SelectionSet>,
     /// Equal sets are one.
     interned: HashMap<Vec<Branch>, SelectionSet>,
-    /// Fields at and below a set, as often as they are written.
-    sizes: HashMap<SelectionSet, usize>,
     steps_left: usize,
 }
 
@@ -91,10 +85,7 @@ impl<'a> Normalize<'a> {
     fn selection_set(&mut self, declared: &Name, sets: Vec<&'a executable::SelectionSet>) -> Option<SelectionSet> {
         let key = (declared.clone(), sets.iter().map(|set| std::ptr::from_ref(*set)).collect());
         if let Some(known) = self.known.get(&key) {
-            let known = known.clone();
-            // The set is shared, but what is written of it is not: the projection of a plan is a tree.
-            self.step(self.size(&known))?;
-            return Some(known);
+            return Some(known.clone());
         }
         let mut conditions = IndexSet::default();
         for set in &sets {
@@ -128,10 +119,7 @@ impl<'a> Normalize<'a> {
         let selection = match self.interned.get(&branches) {
             Some(same) => same.clone(),
             None => {
-                let below = |field: &Field| 1 + field.selection.as_ref().map_or(0, |set| self.size(set));
-                let size = branches.iter().flat_map(|branch| &branch.fields).map(below).sum();
                 let selection = SelectionSet { branches: branches.clone().into() };
-                self.sizes.insert(selection.clone(), size);
                 self.interned.insert(branches, selection.clone());
                 selection
             }
@@ -140,12 +128,8 @@ impl<'a> Normalize<'a> {
         Some(selection)
     }
 
-    fn size(&self, selection: &SelectionSet) -> usize {
-        self.sizes.get(selection).copied().unwrap_or(0)
-    }
-
     /// The fields of types that meet the same conditions. The types part again where a field is declared with
-    /// different types on them.
+    /// different types on them, or denied on some of them only.
     fn fields(
         &mut self,
         types: Vec<Name>,
@@ -157,19 +141,26 @@ impl<'a> Normalize<'a> {
         for set in sets {
             self.collect(&first, set, &mut seen, &mut collected)?;
         }
-        let mut by_declaration: IndexMap<Vec<Type>, Vec<Name>> = IndexMap::default();
+        let mut by_declaration: IndexMap<Vec<(Type, bool)>, Vec<Name>> = IndexMap::default();
         for name in types {
             let declared = collected.values().map(|fields: &Vec<&Node<executable::Field>>| {
                 let declared = self.schema.type_field(&name, &fields[0].name);
-                declared.map_or_else(|_| fields[0].definition.ty.clone(), |definition| definition.ty.clone())
+                let ty = declared.map_or_else(|_| fields[0].definition.ty.clone(), |definition| definition.ty.clone());
+                (ty, (self.is_denied)(&name, &fields[0].name))
             });
             by_declaration.entry(declared.collect()).or_default().push(name);
         }
         let mut parts = Vec::with_capacity(by_declaration.len());
         for (declared, types) in by_declaration {
             let mut fields = Vec::with_capacity(collected.len());
-            for ((response_key, selected), ty) in collected.iter().zip(declared) {
+            for ((response_key, selected), (ty, is_denied)) in collected.iter().zip(declared) {
                 self.step(1)?;
+                let (response_key, name) = ((*response_key).clone(), selected[0].name.clone());
+                if is_denied {
+                    // Neither what it is asked with nor what is below it matters any more.
+                    fields.push(Field { response_key, name, arguments: Vec::new(), ty, selection: None, is_denied });
+                    continue;
+                }
                 let sets: Vec<_> = selected.iter().map(|field| &field.selection_set).collect();
                 let selection = match sets.iter().any(|set| !set.selections.is_empty()) {
                     true => Some(self.selection_set(ty.inner_named_type(), sets)?),
@@ -179,8 +170,7 @@ impl<'a> Normalize<'a> {
                 let mut arguments: Vec<_> = arguments.collect();
                 // Their order means nothing; sorted, equal fields are equal.
                 arguments.sort_by(|a, b| a.0.cmp(&b.0));
-                let name = selected[0].name.clone();
-                fields.push(Field { response_key: (*response_key).clone(), name, arguments, ty, selection });
+                fields.push(Field { response_key, name, arguments, ty, selection, is_denied });
             }
             parts.push((types, fields));
         }

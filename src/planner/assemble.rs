@@ -10,10 +10,12 @@ use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind, NeedId, Origin, Pos
 use super::emit::{self, TooLong, fixed_typename};
 use super::graph::{ResolverMode, Sym};
 use super::merge::Group;
+use super::parts::{self, Part};
 use super::plan::{
-    Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position, PositionId,
-    ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation, RepresentationBranch,
-    RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId, TypenameSource,
+    AskedFor, Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
+    PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
+    RepresentationBranch, RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId,
+    TypenameSource,
 };
 use super::{policy, stale};
 use crate::connect::TemplatePart;
@@ -30,14 +32,18 @@ struct Assembler<'d, 'a> {
     records: HashMap<CtxId, RecordId>,
     /// Link slots by job.
     links: HashMap<JobId, SlotId>,
+    /// What is written of the objects of a position, by what is selected of them.
+    projections: HashMap<(PosId, &'a SelectionSet), Arc<ObjectProjection>>,
 }
 
 /// Puts the plan together.
-pub(super) fn plan(draft: &mut Draft<'_>, operation: &Operation, groups: &[Group]) -> Result<Plan, TooLong> {
+pub(super) fn plan<'a>(draft: &mut Draft<'a>, operation: &'a Operation, groups: &[Group]) -> Result<Plan, TooLong> {
     for job in groups.iter().flat_map(|group| &group.jobs) {
         add_keys_to_match(draft, *job);
     }
-    let mut assembler = Assembler { draft, operation, records: HashMap::default(), links: HashMap::default() };
+    groups.iter().for_each(|group| keep_roots_apart(draft, group));
+    let (records, links, projections) = Default::default();
+    let mut assembler = Assembler { draft, operation, records, links, projections };
     let fetch_of = groups
         .iter()
         .enumerate()
@@ -65,6 +71,24 @@ fn add_keys_to_match(draft: &mut Draft<'_>, id: JobId) {
     if let Some(sel) = draft.ctx(ctx).sel {
         let types = job.types.clone();
         add_key_entries(draft, sel, subgraph, &types, &key);
+    }
+}
+
+/// Fields of the query root that travel with something else get keys that tell whose they are.
+fn keep_roots_apart(draft: &mut Draft<'_>, group: &Group) {
+    let parts = parts::of_call(draft, &group.jobs);
+    if parts.len() < 2 {
+        return;
+    }
+    for (input, Part { job, .. }) in parts.into_iter().enumerate() {
+        if !draft.job(job).is_root_jump() {
+            continue;
+        }
+        let Some(sel) = draft.ctx(draft.job(job).ctx).sel else { continue };
+        for entry in &mut draft.sels[sel.index()].entries {
+            let key = Name::new(&format!("_e{input}_{}", entry.key));
+            entry.key = key.expect("a name with letters before it is a name");
+        }
     }
 }
 
@@ -238,17 +262,18 @@ impl<'a> Assembler<'_, 'a> {
         let draft = self.draft;
         let first = draft.job(group.jobs[0]);
         let sel = |job: JobId| draft.ctx(draft.job(job).ctx).sel.unwrap_or(SelId(0));
-        let connected_inputs =
-            || group.jobs.iter().map(|job| self.input(*job, ShapeId(sel(*job).0), String::new())).collect();
+        let parts = parts::of_call(draft, &group.jobs);
+        let shape = |part: &Part| ShapeId(sel(part.job).0);
+        let connected_inputs = || parts.iter().map(|part| self.input(part, shape(part), String::new())).collect();
         let call = match &first.kind {
             JobKind::Root => {
-                let (operation, _) = emit::operation(draft, self.operation, &group.jobs)?;
+                let (operation, _) = emit::operation(draft, self.operation, &parts)?;
                 Call::Root { operation, shape: ShapeId(sel(group.jobs[0]).0) }
             }
             JobKind::Entities { .. } => {
-                let (operation, variables) = emit::operation(draft, self.operation, &group.jobs)?;
-                let inputs = group.jobs.iter().zip(variables);
-                let inputs = inputs.map(|(job, variable)| self.input(*job, ShapeId(sel(*job).0), variable));
+                let (operation, variables) = emit::operation(draft, self.operation, &parts)?;
+                let inputs = parts.iter().zip(variables);
+                let inputs = inputs.map(|(part, variable)| self.input(part, shape(part), variable));
                 Call::Entities { operation, inputs: inputs.collect() }
             }
             JobKind::ConnectRoot { connector, need } => Call::ConnectRoot {
@@ -286,8 +311,8 @@ impl<'a> Assembler<'_, 'a> {
             stale_ms = stale::of_jobs(draft, &group.jobs);
             let each = group.jobs.iter().map(|job| {
                 let job = draft.job(*job);
-                let entity = matches!(job.kind, JobKind::Entities { .. } | JobKind::ConnectLookup { .. });
-                policy::reuse(draft, draft.ctx(job.ctx).sel.unwrap_or(SelId(0)), entity.then_some(&job.types[..]))
+                let sel = draft.ctx(job.ctx).sel.unwrap_or(SelId(0));
+                policy::reuse(draft, sel, job.is_of_entities().then_some(&job.types[..]))
             });
             // One that must not be reused keeps the others from it.
             cache = each.reduce(policy::both).flatten();
@@ -343,23 +368,26 @@ impl<'a> Assembler<'_, 'a> {
         arguments
     }
 
-    fn input(&self, id: JobId, shape: ShapeId, variable: String) -> EntityInput {
+    fn input(&self, part: &Part, shape: ShapeId, variable: String) -> EntityInput {
         let draft = self.draft;
-        let job = draft.job(id);
+        let (id, job) = (part.job, draft.job(part.job));
+        let asked_types = part.types.as_ref().unwrap_or(&job.types);
         let position = draft.pos(job.pos);
         let record = position.base.and_then(|base| self.records.get(&base).copied()).unwrap_or(RecordId(0));
         let link = (record, self.links.get(&id).copied().unwrap_or(SlotId(0)));
-        let is_all = position.types.iter().all(|object| job.types.contains(object));
+        let is_all = position.types.iter().all(|object| asked_types.contains(object));
         // Where the concrete type decides the representation, an object of a type that nobody expects is not sent.
-        let is_by_type = matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete, .. });
+        let is_by_type =
+            matches!(job.kind, JobKind::Entities { mode: ResolverMode::Concrete | ResolverMode::Root, .. });
         let is_untyped = matches!(job.kind, JobKind::Entities { mode: ResolverMode::Interface(_), .. })
             || draft.needs_of(job.pos, draft.graph.typename, &[]).is_empty();
         let types = if position.is_object || is_untyped || (is_all && !is_by_type) {
             Vec::new()
         } else {
-            job.types.iter().map(|object| draft.graph.name(*object).clone()).collect()
+            asked_types.iter().map(|object| draft.graph.name(*object).clone()).collect()
         };
         let (typename, key) = match &job.kind {
+            JobKind::Entities { mode: ResolverMode::Root, .. } => (RepresentationTypename::None, None),
             JobKind::Entities { key, mode } => {
                 let typename = match fixed_typename(*mode) {
                     Some(interface) => RepresentationTypename::Fixed(draft.graph.name(interface).clone()),
@@ -373,7 +401,7 @@ impl<'a> Assembler<'_, 'a> {
             JobKind::ConnectLookup { key, .. } => (RepresentationTypename::None, Some(&**key)),
             _ => (RepresentationTypename::None, None),
         };
-        let branches = self.branches(job.pos, &job.types, |object| {
+        let branches = self.branches(job.pos, asked_types, |object| {
             let mut wanted = Vec::new();
             if let Some(key) = key {
                 self.wanted(object, key, true, &mut wanted);
@@ -386,7 +414,9 @@ impl<'a> Assembler<'_, 'a> {
             wanted
         });
         let position = PositionId(job.pos.0);
-        EntityInput { position, types, link, representation: Representation { typename, branches }, shape, variable }
+        let representation = Representation { typename, branches };
+        let asked = if job.is_root_jump() { AskedFor::Root } else { AskedFor::Entities };
+        EntityInput { position, types, link, asked, representation, shape, variable }
     }
 
     /// What a field set reads of an object of one type.
@@ -501,7 +531,17 @@ impl<'a> Assembler<'_, 'a> {
         slots.collect()
     }
 
-    fn object(&self, pos: PosId, set: &SelectionSet) -> ObjectProjection {
+    /// Many members can write the same of the same objects: that is laid out once.
+    fn shared_object(&mut self, pos: PosId, set: &'a SelectionSet) -> Arc<ObjectProjection> {
+        if let Some(known) = self.projections.get(&(pos, set)) {
+            return Arc::clone(known);
+        }
+        let object = Arc::new(self.object(pos, set));
+        self.projections.insert((pos, set), Arc::clone(&object));
+        object
+    }
+
+    fn object(&mut self, pos: PosId, set: &'a SelectionSet) -> ObjectProjection {
         let draft = self.draft;
         let position = draft.pos(pos);
         let possible = draft.graph.type_info(position.declared).map(|info| Arc::clone(&info.visible));
@@ -543,14 +583,14 @@ impl<'a> Assembler<'_, 'a> {
 
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.
     fn needs_for(&self, pos: PosId, field: &Field, object: Sym) -> Vec<NeedId> {
-        let Some(sym) = self.draft.graph.sym(&field.name) else { return Vec::new() };
+        let Some(sym) = self.draft.graph.sym(&field.name).filter(|_| !field.is_denied) else { return Vec::new() };
         let mut needs = self.draft.all_needs_of(pos, sym, &field.arguments);
         if pos == PosId(0) && self.operation.kind == OperationType::Mutation {
             // Equal root fields of a mutation are needs of their own, in the client's order.
             let fields = self.operation.selection.branches.iter().flat_map(|branch| &branch.fields);
             let before = fields
                 .take_while(|other| !std::ptr::eq(*other, field))
-                .filter(|other| other.name == field.name && other.arguments == field.arguments);
+                .filter(|other| other.name == field.name && other.arguments == field.arguments && !other.is_denied);
             return needs.nth(before.count()).into_iter().collect();
         }
         let answers = |id: &NeedId| {
@@ -562,11 +602,12 @@ impl<'a> Assembler<'_, 'a> {
         needs.filter(answers).collect()
     }
 
-    fn field(&self, pos: PosId, field: &Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {
+    fn field(&mut self, pos: PosId, field: &'a Field, needs: &[NeedId], types: &[Sym]) -> ProjectionField {
         let draft = self.draft;
         let type_name = types.first().map_or_else(|| field.name.clone(), |object| draft.graph.name(*object).clone());
         let mut fallback = None;
         let value = match field.name.as_str() {
+            _ if field.is_denied => ProjectionValue::Denied,
             "__typename" => ProjectionValue::Typename,
             "__schema" | "__type" if pos == PosId(0) => ProjectionValue::Introspection,
             _ => {
@@ -578,7 +619,7 @@ impl<'a> Assembler<'_, 'a> {
                         if let (Some(Origin::Nested(parent)), Some(need)) = (base, need) {
                             fallback = self.fallback(parent, need, types);
                         }
-                        let object = Box::new(self.object(child, selection));
+                        let object = self.shared_object(child, selection);
                         ProjectionValue::Object { from: self.object_slots(child), object }
                     }
                     _ => {

@@ -6,7 +6,8 @@ use apollo_compiler::ast::Document;
 use apollo_compiler::{Name, Node, ast};
 
 use super::plan::{
-    Call, EntityInput, Fetch, Leaf, Plan, PositionId, Representation, RepresentationTypename, ShapeId, ShapeValue,
+    AskedFor, Call, EntityInput, Fetch, Leaf, Plan, PositionId, Representation, RepresentationTypename, ShapeId,
+    ShapeValue,
 };
 use crate::supergraph::{CacheScope, KeyBinding};
 
@@ -95,6 +96,9 @@ impl Plan {
         }
         if with_variable {
             write!(f, " as ${}", input.variable)?;
+        }
+        if input.asked == AskedFor::Root {
+            return writeln!(f, ": the query root");
         }
         let mut text = String::new();
         write_representation(&mut text, &input.representation)?;

@@ -154,6 +154,22 @@ pub(super) struct Job {
     pub(super) ordinal: u32,
 }
 
+impl Job {
+    /// It answers entities, not fields of a root.
+    pub(super) fn is_of_entities(&self) -> bool {
+        match self.kind {
+            JobKind::Entities { mode, .. } => mode != ResolverMode::Root,
+            JobKind::ConnectLookup { .. } => true,
+            JobKind::Root | JobKind::ConnectRoot { .. } | JobKind::ConnectField { .. } => false,
+        }
+    }
+
+    /// It asks a query root below an object.
+    pub(super) fn is_root_jump(&self) -> bool {
+        matches!(self.kind, JobKind::Entities { mode: ResolverMode::Root, .. })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum JobKind {
     Root,

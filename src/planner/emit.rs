@@ -10,8 +10,9 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
 
-use super::draft::{CtxId, Draft, Entry, JobId, JobKind, Origin, SelId, Static};
+use super::draft::{CtxId, Draft, Entry, JobKind, Origin, SelId, Static};
 use super::graph::{NodeId, NodeKind, ResolverMode, Sym};
+use super::parts::Part;
 use super::plan::DownstreamOperation;
 use crate::operation::{Operation, OperationType, Variable};
 
@@ -28,22 +29,24 @@ type Usage = (Type, bool);
 struct Emitter<'d, 'a> {
     draft: &'d Draft<'a>,
     schema: &'a Schema,
+    /// What is being asked for.
+    part: Option<&'d Part>,
     out: String,
     used: IndexMap<Name, Vec<Usage>>,
 }
 
-/// What a group of jobs sends, and for each entity job the variable of its representations.
+/// What a call sends, and for each of its inputs the variable of the representations.
 pub(super) fn operation(
     draft: &Draft<'_>,
     client: &Operation,
-    jobs: &[JobId],
+    parts: &[Part],
 ) -> Result<(DownstreamOperation, Vec<String>), TooLong> {
-    let Some(first) = jobs.first().map(|job| draft.job(*job)) else {
+    let Some(first) = parts.first().map(|part| draft.job(part.job)) else {
         return Ok((DownstreamOperation { text: String::new(), name: None, variables: Vec::new() }, Vec::new()));
     };
     let schema = &draft.supergraph.subgraph(first.subgraph).schema;
-    let mut emitter = Emitter { draft, schema, out: String::new(), used: IndexMap::default() };
-    let mut names = Vec::new();
+    let mut emitter = Emitter { draft, schema, part: None, out: String::new(), used: IndexMap::default() };
+    let (mut names, mut definitions) = (Vec::new(), Vec::new());
     if first.kind == JobKind::Root {
         if let Some(sel) = draft.ctx(first.ctx).sel {
             emitter.braces(sel)?;
@@ -51,26 +54,38 @@ pub(super) fn operation(
     } else {
         let is_free = |name: &str| client.variables.iter().all(|variable| variable.name.as_str() != name);
         emitter.out.push('{');
-        for (index, job) in jobs.iter().enumerate() {
-            let mut name = if jobs.len() == 1 { "representations".to_owned() } else { format!("r{index}") };
+        for (index, part) in parts.iter().enumerate() {
+            let (job, is_only) = (draft.job(part.job), parts.len() == 1);
+            emitter.part = Some(part);
+            let sel = draft.ctx(job.ctx).sel.expect("jobs of which nothing is taken do not travel");
+            let mut name = if is_only { "representations".to_owned() } else { format!("r{index}") };
             while !is_free(&name) {
                 name.push('_');
             }
-            if index > 0 {
-                emitter.out.push(' ');
-            }
-            if jobs.len() > 1 {
-                let _ = write!(emitter.out, "_e{index}:");
-            }
-            let _ = write!(emitter.out, "_entities(representations:${name})");
-            if let Some(sel) = draft.ctx(draft.job(*job).ctx).sel {
-                emitter.braces(sel)?;
+            emitter.separate();
+            match (job.is_root_jump(), is_only) {
+                (true, true) => {
+                    emitter.selection(sel)?;
+                    name.clear();
+                }
+                (true, false) => {
+                    let _ = write!(emitter.out, "...@include(if:${name})");
+                    emitter.braces(sel)?;
+                    definitions.push(format!("${name}:Boolean!"));
+                }
+                (false, _) => {
+                    if !is_only {
+                        let _ = write!(emitter.out, "_e{index}:");
+                    }
+                    let _ = write!(emitter.out, "_entities(representations:${name})");
+                    emitter.braces(sel)?;
+                    definitions.push(format!("${name}:[_Any!]!"));
+                }
             }
             names.push(name);
         }
         emitter.out.push('}');
     }
-    let mut definitions: Vec<String> = names.iter().map(|name| format!("${name}:[_Any!]!")).collect();
     let mut variables = Vec::new();
     for variable in &client.variables {
         let Some(usages) = emitter.used.get(&variable.name) else { continue };
@@ -123,7 +138,8 @@ impl<'a> Emitter<'_, 'a> {
         let ctx = self.draft.sel(sel).ctx;
         match &self.draft.ctx(ctx).shape {
             Static::Node(node) => {
-                let is_entity = self.draft.ctx(ctx).origin == Origin::Jump;
+                let context = self.draft.ctx(ctx);
+                let is_entity = context.origin == Origin::Jump && !self.draft.job(context.job).is_root_jump();
                 if is_entity {
                     let name = self.draft.graph.name(self.draft.graph.node(*node).type_name);
                     self.separate();
@@ -151,8 +167,12 @@ impl<'a> Emitter<'_, 'a> {
         let node = self.draft.graph.node(id);
         let name = self.draft.graph.name(node.type_name).clone();
         if node.kind != NodeKind::Abstract {
+            let is_top = self.draft.ctx(ctx).origin == Origin::Jump;
             for index in 0..self.draft.sel(sel).entries.len() {
-                self.entry(sel, index, &name)?;
+                let entry = &self.draft.sel(sel).entries[index];
+                if !is_top || self.part.is_none_or(|part| part.wants(entry)) {
+                    self.entry(sel, index, &name)?;
+                }
             }
             return Ok(());
         }
@@ -328,7 +348,7 @@ impl<'a> Emitter<'_, 'a> {
 /// Whether an entity job's representations need no concrete type.
 pub(super) fn fixed_typename(mode: ResolverMode) -> Option<Sym> {
     match mode {
-        ResolverMode::Concrete => None,
+        ResolverMode::Concrete | ResolverMode::Root => None,
         ResolverMode::InterfaceObject(interface) | ResolverMode::Interface(interface) => Some(interface),
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::draft::{Args, CtxId, Job, JobKind, NeedId, Origin, PosId, Static, add_types, common, sorted};
-use super::graph::{NodeId, ResolverMode, Sym};
+use super::graph::{NodeId, Resolver, ResolverMode, Sym};
 use super::policy;
 use super::reach::{How, State, entity_call, hash};
 use super::resolve::{ROUNDS_MAX, Solver, Stop};
@@ -97,6 +97,7 @@ impl Solver<'_, '_> {
                     && r.mode == resolver.mode
                     && r.key == resolver.key
                     && r.lookup == resolver.lookup
+                    && (r.mode != ResolverMode::Root || r.index == resolver.index)
             });
             if let Some(node) = same.and_then(|same| graph.concrete(same.target, other)) {
                 entered.push((other, node));
@@ -125,7 +126,7 @@ impl Solver<'_, '_> {
         match resolver.mode {
             ResolverMode::Interface(_) => {}
             ResolverMode::InterfaceObject(_) if !is_filtered => {}
-            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename(pos)?,
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete | ResolverMode::Root => self.typename(pos)?,
         }
         if let Some((_, requires)) = &requires {
             self.ensure(pos, objects, requires)?;
@@ -140,7 +141,9 @@ impl Solver<'_, '_> {
         match resolver.mode {
             ResolverMode::Interface(_) => {}
             ResolverMode::InterfaceObject(_) if !is_filtered => {}
-            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete => self.typename_sources(pos, &mut sources),
+            ResolverMode::InterfaceObject(_) | ResolverMode::Concrete | ResolverMode::Root => {
+                self.typename_sources(pos, &mut sources);
+            }
         }
         let ready = sources.iter().map(|ctx| self.draft.step(*ctx)).max().unwrap_or(0);
         let kind = match resolver.lookup {
@@ -158,6 +161,8 @@ impl Solver<'_, '_> {
                 && job.step > ready
                 && requires.as_ref().is_none_or(|(_, new)| job.requires.iter().all(|(_, _, old)| !conflict(old, new)))
                 && can_share(resolver.mode, objects, requires.is_some(), job)
+                && (resolver.mode != ResolverMode::Root
+                    || matches!(self.draft.ctx(*ctx).shape, Static::Node(node) if node == resolver.target))
         });
         let ctx = match same {
             Some(ctx) => {
@@ -180,12 +185,7 @@ impl Solver<'_, '_> {
                     _ => Static::Node(resolver.target),
                 };
                 let call = entity_call(resolver);
-                let timeout = policy::entity_timeout(
-                    self.draft.supergraph,
-                    resolver.subgraph,
-                    graph.name(graph.node(resolver.target).type_name),
-                    resolver.lookup,
-                );
+                let timeout = self.timeout_of(resolver);
                 let ordinal = self.draft.pos(pos).ordinal;
                 let objects = objects.to_vec();
                 let subgraph = resolver.subgraph;
@@ -202,6 +202,20 @@ impl Solver<'_, '_> {
             self.version += 1;
         }
         Ok(ctx)
+    }
+
+    /// The bound of a fetch by a resolver.
+    fn timeout_of(&self, resolver: &Resolver) -> Option<u64> {
+        let (graph, supergraph) = (self.draft.graph, self.draft.supergraph);
+        let target = graph.node(resolver.target);
+        let type_name = graph.name(target.type_name);
+        match (resolver.mode, target.edges.keys().next()) {
+            // All fields of a part of the query root have the same one.
+            (ResolverMode::Root, Some(field)) => {
+                policy::root_timeout(supergraph, resolver.subgraph, type_name, graph.name(*field))
+            }
+            _ => policy::entity_timeout(supergraph, resolver.subgraph, type_name, resolver.lookup),
+        }
     }
 
     pub(super) fn typename_sources(&self, pos: PosId, into: &mut Vec<CtxId>) {
@@ -350,7 +364,7 @@ fn can_share(mode: ResolverMode, objects: &[Sym], requires: bool, job: &Job) -> 
     match mode {
         ResolverMode::InterfaceObject(_) if requires => are_sent && job.types.len() == objects.len(),
         ResolverMode::InterfaceObject(_) => are_sent || job.requires.is_empty(),
-        ResolverMode::Concrete | ResolverMode::Interface(_) => true,
+        ResolverMode::Concrete | ResolverMode::Interface(_) | ResolverMode::Root => true,
     }
 }
 

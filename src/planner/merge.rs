@@ -1,15 +1,17 @@
 //! Jobs → calls: what depends on what, and what travels together.
 //!
 //! Entity fetches to the same subgraph of which none needs the other become one call, even if one of them could have left
-//! earlier: a call saved is worth more than a step (see [`super::cost`]). So do lookups through the same connector that
+//! earlier: a call saved is worth more than a step (see [`super::cost`]); so do what is asked of the query root below
+//! objects, unless a null there would take the others' answers away. So do lookups through the same connector that
 //! take many keys. A connector that is called once per key saves only the keys that two places have in common: those places
 //! travel together where nothing waits for it. In a mutation, a root field comes after everything that hangs below the
 //! one before it.
 
 use super::assemble::is_batch;
 use super::cost;
-use super::draft::{CtxId, Draft, JobId, JobKind};
+use super::draft::{CtxId, Draft, Entry, Job, JobId, JobKind};
 use super::graph::ResolverMode;
+use super::parts;
 
 /// Jobs that travel together, and the calls that must come before.
 #[derive(Debug)]
@@ -46,11 +48,12 @@ fn needs(draft: &Draft<'_>, id: JobId, used: &[JobId]) -> Vec<JobId> {
         JobKind::Root | JobKind::ConnectRoot { .. } | JobKind::ConnectField { .. } => {}
         JobKind::Entities { key, mode } => {
             draft.sources_of(job.pos, &job.types, key, &mut sources);
-            must_know_type |= *mode == ResolverMode::Concrete;
+            must_know_type |= matches!(mode, ResolverMode::Concrete | ResolverMode::Root);
             must_know_type &= !matches!(mode, ResolverMode::Interface(_));
         }
         JobKind::ConnectLookup { key, .. } => draft.sources_of(job.pos, &job.types, key, &mut sources),
     }
+    must_know_type |= parts::are_by_type(draft, id);
     for (_, types, fields) in &job.requires {
         draft.sources_of(job.pos, types, fields, &mut sources);
     }
@@ -81,7 +84,7 @@ enum Together {
 
 fn can_travel(draft: &Draft<'_>, a: JobId, b: JobId) -> Together {
     let (a, b) = (draft.job(a), draft.job(b));
-    if a.subgraph != b.subgraph || a.timeout_ms != b.timeout_ms {
+    if a.subgraph != b.subgraph || a.timeout_ms != b.timeout_ms || takes_all(draft, a) || takes_all(draft, b) {
         return Together::Never;
     }
     match (&a.kind, &b.kind) {
@@ -104,6 +107,13 @@ fn can_travel(draft: &Draft<'_>, a: JobId, b: JobId) -> Together {
         }
         _ => Together::Never,
     }
+}
+
+/// Whether a null in it would leave nothing of the whole answer: a field of a query root that must not be null.
+fn takes_all(draft: &Draft<'_>, job: &Job) -> bool {
+    let entries = draft.ctx(job.ctx).sel.map(|sel| &draft.sel(sel).entries);
+    let is_strict = |entry: &Entry| entry.ty.as_ref().is_some_and(|ty| ty.is_non_null());
+    job.is_root_jump() && entries.into_iter().flatten().any(is_strict)
 }
 
 fn merge(draft: &Draft<'_>, used: &[JobId], after: &[Vec<usize>], groups: &mut Vec<Vec<usize>>) {

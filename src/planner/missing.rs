@@ -50,7 +50,7 @@ impl<'a> Missing<'a> {
                     continue;
                 }
                 self.steps.set(self.steps.get() + branch.fields.len() as u64);
-                for field in &branch.fields {
+                for field in branch.fields.iter().filter(|field| !field.is_denied) {
                     let Some(sym) = graph.sym(&field.name) else { continue };
                     if sym == graph.typename {
                         if !graph.node(node).trusted {

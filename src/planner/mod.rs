@@ -20,6 +20,7 @@ mod enter;
 mod graph;
 mod merge;
 mod missing;
+mod parts;
 pub mod plan;
 mod policy;
 mod prune;
@@ -56,6 +57,9 @@ pub enum PlanError {
         /// The field.
         field: Name,
     },
+    /// `__schema` or `__type` on a query root that stands below an object.
+    #[error("`{0}` is answered at the root of an operation only.")]
+    IntrospectionBelowRoot(Name),
     /// The budget was used up before there was a plan.
     #[error("The operation is too complex to be planned.")]
     TooComplex,

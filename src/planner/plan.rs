@@ -193,7 +193,9 @@ pub enum Call {
         shape: ShapeId,
     },
     /// `_entities` of a GraphQL subgraph, for each of the inputs under an alias of its own (`_e0`, `_e1`, …; a single
-    /// input has no alias). Each input sends its representations in its own [`EntityInput::variable`].
+    /// input has no alias). Each input sends its representations in its own [`EntityInput::variable`]. An input may ask
+    /// for fields of the query root instead ([`AskedFor::Root`]): under keys of its own (`_e0_…`, `_e1_…`; as they are for a
+    /// single input), and if there are other inputs, where its variable is true.
     Entities {
         /// What is sent.
         operation: DownstreamOperation,
@@ -257,13 +259,25 @@ pub struct EntityInput {
     pub types: Vec<Name>,
     /// Where the answer is linked: a slot in an earlier record of the position.
     pub link: (RecordId, SlotId),
-    /// What identifies an object.
+    /// What a GraphQL subgraph is asked for.
+    pub asked: AskedFor,
+    /// What identifies an object; empty where it is the query root.
     pub representation: Representation,
-    /// The layout of an answered entity.
+    /// The layout of an answered entity, or of the root's fields.
     pub shape: ShapeId,
     /// For [`Call::Entities`], the variable that its representations are sent in: `representations` for a single input, else
-    /// `r0`, `r1`, …, unless the client uses that name itself. Empty for connectors.
+    /// `r0`, `r1`, …, unless the client uses that name itself. Of a root, whether it is wanted at all. Empty for
+    /// connectors, and for a root that is the single input.
     pub variable: String,
+}
+
+/// What an input of [`Call::Entities`] asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedFor {
+    /// The entities that its representations identify.
+    Entities,
+    /// Fields of the subgraph's query root, once for all objects: each of them is the query root.
+    Root,
 }
 
 /// What is sent to identify an object: a small projection of what is known of it.
@@ -361,6 +375,8 @@ pub enum ProjectionValue {
     Typename,
     /// `__schema` or `__type` on the query root: answered by the gateway itself under this response key.
     Introspection,
+    /// Null, because the client may not see it, which is told.
+    Denied,
     /// A scalar or enum value.
     Leaf {
         /// The first of these slots that is present. More than one only where services share the field.
@@ -372,7 +388,9 @@ pub enum ProjectionValue {
     Object {
         /// As for a leaf. The child position's `Nested` records name the same slots.
         from: Vec<(RecordId, SlotId)>,
-        /// What is written of each object.
-        object: Box<ObjectProjection>,
+        /// What is written of each object. Shared by all members that write the same of the same objects, so that a projection
+        /// is as large as what the client wrote, not as what its types multiply that to: whoever walks it must not walk a
+        /// shared part twice.
+        object: Arc<ObjectProjection>,
     },
 }

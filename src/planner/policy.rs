@@ -18,8 +18,8 @@ pub(super) fn root_timeout(
     type_name: &Name,
     field: &Name,
 ) -> Option<u64> {
+    let own = field_facts(supergraph, subgraph, type_name, field);
     let subgraph = supergraph.subgraph(subgraph);
-    let own = field_facts(supergraph, subgraph_id(supergraph, subgraph), type_name, field);
     let returned = subgraph.schema.type_field(type_name, field).ok().map(|field| field.ty.inner_named_type());
     own.and_then(|facts| facts.policy.timeout_ms)
         .or_else(|| returned.and_then(|name| subgraph.types.get(name)).and_then(|facts| facts.policy.timeout_ms))
@@ -49,11 +49,6 @@ pub(super) fn field_facts<'a>(
     field: &Name,
 ) -> Option<&'a SubgraphField> {
     supergraph.subgraph(subgraph).types.get(type_name)?.fields.get(field)
-}
-
-fn subgraph_id(supergraph: &Supergraph, subgraph: &crate::supergraph::Subgraph) -> SubgraphId {
-    let index = supergraph.subgraphs.iter().position(|other| std::ptr::eq(other, subgraph));
-    SubgraphId(index.unwrap_or_default() as u32)
 }
 
 /// A lifetime that is being narrowed.

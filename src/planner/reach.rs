@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use apollo_compiler::ast::OperationType;
 
-use super::draft::{CtxId, PosId};
+use super::draft::{CtxId, JobKind, Origin, PosId};
 use super::graph::{NodeId, Resolver, ResolverMode, Sym};
 use super::resolve::{Solver, Stop};
 use crate::supergraph::{FieldSet, FieldSetItem, SubgraphId};
@@ -180,8 +180,11 @@ impl Solver<'_, '_> {
             }
             _ => {}
         }
-        let is_object = self.draft.pos(pos).is_object;
-        self.close(object, is_object, &mut states, hash(("pos", pos)), &mut Vec::new())?;
+        // At the root of the operation nothing is entered: every root is asked for itself.
+        if self.draft.pos(pos).parent.is_some() {
+            let is_object = self.draft.pos(pos).is_object;
+            self.close(object, is_object, &mut states, hash(("pos", pos)), &mut Vec::new())?;
+        }
         let states: Rc<[State]> = states.into();
         self.fronts.insert((pos, object, lift), (self.version, Rc::clone(&states)));
         Ok(states)
@@ -286,16 +289,14 @@ impl Solver<'_, '_> {
         let Some(first) = self.cheapest(states.iter().map(|state| &state.label)) else { return Ok(None) };
         let mut label = Label::at(first.step);
         match resolver.mode {
-            ResolverMode::Concrete if !is_object => {
+            ResolverMode::Concrete | ResolverMode::Root if !is_object => {
                 let trusted = states.iter().filter(|state| state.trusted).map(|state| &state.label);
                 let Some(typename) = self.cheapest(trusted) else { return Ok(None) };
                 label = label.and(typename);
             }
-            // Only to learn the type: few services answer for an interface where nothing but its objects needs it.
-            ResolverMode::Interface(_) if is_object => return Ok(None),
-            ResolverMode::Interface(_)
-                if states.iter().any(|state| state.trusted) && self.has_own(object, resolver) =>
-            {
+            // Only where the type is not known: few services answer for an interface, and one that lets a type not be
+            // entered by its own name must not be entered by another.
+            ResolverMode::Interface(_) if is_object || states.iter().any(|state| self.tells_type(state)) => {
                 return Ok(None);
             }
             _ => {}
@@ -304,14 +305,20 @@ impl Solver<'_, '_> {
         Ok(key.map(|key| label.and(&key)))
     }
 
-    /// Whether a concrete type can be asked for by its own name as well as by that of an interface.
-    fn has_own(&self, object: Sym, interface: &Resolver) -> bool {
-        let is_own = |own: &Resolver| {
-            own.mode == ResolverMode::Concrete
-                && own.lookup.is_none()
-                && (own.subgraph, &own.key) == (interface.subgraph, &interface.key)
+    /// Whether the concrete type is known where the objects come from, without asking anybody by their interface's name.
+    /// Several may be asked so at the same step, as none of them needs to wait for what another one tells.
+    fn tells_type(&self, state: &State) -> bool {
+        let is_told = match state.how {
+            How::Root(_) => true,
+            How::Ctx(ctx) => {
+                let context = self.draft.ctx(ctx);
+                let kind = &self.draft.job(context.job).kind;
+                let is_asked = matches!(kind, JobKind::Entities { mode: ResolverMode::Interface(_), .. });
+                !(is_asked && context.origin == Origin::Jump)
+            }
+            How::Jump(_) | How::Lift(_) | How::LiftConnected(_) => false,
         };
-        interface.lookup.is_none() && self.draft.graph.resolvers(object).iter().any(is_own)
+        state.trusted && is_told
     }
 
     pub(super) fn cheapest<'l>(&self, labels: impl Iterator<Item = &'l Label>) -> Option<&'l Label> {

@@ -152,6 +152,7 @@ impl<'a, 's> Solver<'a, 's> {
     /// The number of a field that a subgraph is asked for; `None` for what the gateway answers itself.
     pub(super) fn fetched_field(&self, field: &Field) -> Option<Sym> {
         match field.name.as_str() {
+            _ if field.is_denied => None,
             "__schema" | "__type" => None,
             _ => self.draft.graph.sym(&field.name).filter(|sym| *sym != self.draft.graph.typename),
         }

@@ -9,14 +9,14 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use apollo_compiler::collections::HashMap;
+use apollo_compiler::collections::HashSet;
 
 use super::graph::Graph;
 use super::merge::{self, Group};
 use super::missing::Missing;
 use super::resolve::{Solver, Stop};
 use super::{Plan, PlanError, assemble, cost};
-use crate::operation::{Operation, OperationType, SelectionSet};
+use crate::operation::{Field, Operation, OperationType, SelectionSet};
 use crate::supergraph::Supergraph;
 
 /// What a search may take. Steps are counted, not timed, so that an operation is planned alike on every machine; a
@@ -55,8 +55,13 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
     if operation.kind == OperationType::Subscription {
         return Err(PlanError::NotServed(operation.kind));
     }
+    let below = operation.selection.branches.iter().flat_map(|branch| &branch.fields);
+    let mut seen = HashSet::default();
+    for set in below.filter(|field| !is_introspection(field)).filter_map(|field| field.selection.as_ref()) {
+        no_introspection(set, &mut seen)?;
+    }
     let mut missing = Missing::default();
-    let writing = projection(&operation.selection, &mut HashMap::default());
+    let writing = projection(&operation.selection);
     let steps_max = budget.steps_max.checked_sub(writing).ok_or(PlanError::TooComplex)?;
     let steps = Cell::new(steps_max);
     let first = attempt(graph, supergraph, operation, &[], &mut missing, &steps);
@@ -67,19 +72,40 @@ pub fn plan(graph: &Graph, supergraph: &Supergraph, operation: &Operation, budge
     assemble::plan(&mut best.draft, operation, &best.groups).map_err(|_| PlanError::TooComplex)
 }
 
-/// Steps that it takes to lay out what is written: a tree, where the operation's sets are shared.
-fn projection<'a>(set: &'a SelectionSet, known: &mut HashMap<&'a SelectionSet, u64>) -> u64 {
-    if let Some(steps) = known.get(set) {
-        return *steps;
+fn is_introspection(field: &Field) -> bool {
+    matches!(field.name.as_str(), "__schema" | "__type")
+}
+
+/// Below the root the gateway does not answer for itself. The recursion follows the operation, whose depth is limited.
+fn no_introspection<'a>(set: &'a SelectionSet, seen: &mut HashSet<&'a SelectionSet>) -> Result<(), PlanError> {
+    if !seen.insert(set) {
+        return Ok(());
     }
-    let mut steps: u64 = 0;
-    for branch in &set.branches {
-        steps = steps.saturating_add((branch.types.len() * (1 + branch.fields.len())) as u64);
-        for inner in branch.fields.iter().filter_map(|field| field.selection.as_ref()) {
-            steps = steps.saturating_add(projection(inner, known));
+    for field in set.branches.iter().flat_map(|branch| &branch.fields) {
+        if is_introspection(field) {
+            return Err(PlanError::IntrospectionBelowRoot(field.name.clone()));
+        }
+        if let Some(inner) = &field.selection {
+            no_introspection(inner, seen)?;
         }
     }
-    known.insert(set, steps);
+    Ok(())
+}
+
+/// Steps that it takes to lay out what is written: once per set, however many fields share it.
+fn projection(selection: &SelectionSet) -> u64 {
+    let mut steps: u64 = 0;
+    let mut seen = HashSet::default();
+    let mut pending = vec![selection];
+    while let Some(set) = pending.pop() {
+        if !seen.insert(set) {
+            continue;
+        }
+        for branch in &set.branches {
+            steps = steps.saturating_add((branch.types.len() * (1 + branch.fields.len())) as u64);
+            pending.extend(branch.fields.iter().filter_map(|field| field.selection.as_ref()));
+        }
+    }
     steps
 }
 

@@ -34,8 +34,7 @@ pub(super) fn of_jobs(draft: &Draft<'_>, jobs: &[JobId]) -> Option<u64> {
     for id in jobs {
         let job = draft.job(*id);
         let sel = draft.ctx(job.ctx).sel?;
-        let is_entity = matches!(job.kind, JobKind::Entities { .. } | JobKind::ConnectLookup { .. });
-        if policy::is_private(draft, sel, is_entity.then_some(&job.types[..])) {
+        if policy::is_private(draft, sel, job.is_of_entities().then_some(&job.types[..])) {
             return None;
         }
         let selected = draft.sel(sel).entries.iter().map(|entry| of_entry(draft, job.ctx, entry));

@@ -9,8 +9,9 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
@@ -26,6 +27,17 @@ use crate::gateway::{self, Context, Outcome};
 
 /// How long after a request's deadline the gateway may still take to say what it has.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What `/graphql` answers.
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+
+/// Answers a question for the methods, which is no browser's question for permission: that one is the CORS layer's.
+pub(super) async fn options(request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS && !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response();
+    }
+    next.run(request).await
+}
 
 /// Answers one request.
 pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -48,6 +60,8 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
 
 async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response, Refusal> {
     let deadline = Instant::now() + app.settings.request_timeout;
+    // Before the body: whoever cannot be told from an impostor need not send it.
+    let grants = app.authenticator.grants(&parts.headers).await.map_err(Refusal::unauthenticated)?;
     let (request, mutations_allowed) = match parts.method {
         Method::POST => {
             check_body_type(&parts.headers)?;
@@ -68,10 +82,10 @@ async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response
         _ => {
             let message = "queries come by GET or POST, mutations by POST";
             let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
-            return Err(refusal.allow("GET, POST"));
+            return Err(refusal.allow(METHODS));
         }
     };
-    let context = Context { headers: parts.headers, deadline, mutations_allowed };
+    let context = Context { headers: parts.headers, deadline, mutations_allowed, grants };
     // The gateway keeps the deadline itself; this is for the case that it does not.
     timeout_at((deadline + GRACE).into(), app.gateway.execute(request, &context)).await.map_err(|_| {
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "REQUEST_TIMEOUT", "the request took longer than the gateway allows")
@@ -83,6 +97,8 @@ async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response
 fn status(outcome: Outcome, media: MediaType) -> StatusCode {
     match (outcome, media) {
         (Outcome::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
+        (Outcome::Unauthorized, MediaType::GraphqlResponse) => StatusCode::FORBIDDEN,
+        (Outcome::Failed, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (Outcome::Executed, _) | (_, MediaType::Json) => StatusCode::OK,
         (Outcome::Invalid | Outcome::BadVariables | Outcome::Refused, MediaType::GraphqlResponse) => {
             StatusCode::BAD_REQUEST
@@ -107,6 +123,7 @@ fn check_body_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let message = match negotiate::body_type(headers) {
         BodyType::Json => return Ok(()),
         BodyType::Missing => "a POST has to say that its body is JSON: content-type: application/json",
+        BodyType::Several => "a body has one type: content-type is given more than once",
         BodyType::Charset => "a body has to be in UTF-8",
         BodyType::Multipart => {
             "uploads (multipart/form-data) are not supported: content-type has to be application/json"
@@ -136,13 +153,20 @@ fn check_preflight(settings: &Settings, headers: &HeaderMap) -> Result<(), Refus
 }
 
 async fn read_body(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let encoding = encodings.next().map(HeaderValue::as_bytes).unwrap_or_default();
     let gzip = encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip");
-    if !gzip && !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
+    let known = gzip || encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
+    if !known || encodings.next().is_some() {
         let message = "a body is sent as it is, or compressed with gzip";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
     }
     let limit = settings.body_bytes_max;
+    // Before the first byte is asked for: a client that waits for leave to send (`Expect: 100-continue`) gets the refusal
+    // in its place.
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(too_large(limit));
+    }
     let body = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() { too_large(limit) } else { Refusal::bad_request("the body broke off") }
     })?;

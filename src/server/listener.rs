@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 
 use super::Settings;
 use super::refusal::Refusal;
+use super::writes::Writes;
 
 /// What a connection may cost.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Limits {
     header_count_max: usize,
     header_timeout: Duration,
     connections_max: usize,
+    /// For a client to take an answer.
+    write_timeout: Duration,
     shutdown_timeout: Duration,
 }
 
@@ -47,6 +50,7 @@ impl Limits {
             header_count_max: settings.header_count_max,
             header_timeout: settings.header_timeout,
             connections_max: settings.connections_max,
+            write_timeout: settings.request_timeout,
             shutdown_timeout: settings.shutdown_timeout,
         }
     }
@@ -128,6 +132,7 @@ async fn connection(stream: TcpStream, routes: Router, limits: Limits, mut stop:
     if limits.header_count_max != HYPER_HEADER_COUNT {
         http.max_headers(limits.header_count_max);
     }
+    let stream = Writes::within(limits.write_timeout, stream);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
     let ended = tokio::select! {

@@ -13,7 +13,7 @@ use http::StatusCode;
 use weft_loaders::{LATENCY_BOUNDS, ServiceStatistics};
 
 use super::{App, VERSION};
-use crate::control;
+use crate::{control, gateway};
 
 /// Upper bounds of the request latency's buckets.
 const BOUNDS: [Duration; 14] = [
@@ -81,12 +81,39 @@ pub(super) fn render(app: &App) -> String {
     requests(&mut text, &app.metrics);
     let statistics = app.gateway.loaders().statistics();
     services(&mut text, &statistics.services.iter().map(|(name, s)| (&**name, s)).collect::<Vec<_>>());
+    caches(&mut text, app.gateway.statistics());
     text.family("weft_cache_entries", "gauge", "Entries in the entity cache.");
     text.sample("weft_cache_entries", &[], statistics.cache.entries);
     text.family("weft_cache_bytes", "gauge", "Bytes that the entity cache holds, keys and bookkeeping included.");
     text.sample("weft_cache_bytes", &[], statistics.cache.bytes);
     graph(&mut text, &app.control.status());
     text.0
+}
+
+fn caches(text: &mut Text, statistics: &gateway::Statistics) {
+    let lookups = [
+        ("weft_document_cache", "Operations' texts", statistics.documents()),
+        ("weft_plan_cache", "Operations", statistics.plans()),
+    ];
+    for (name, what, lookups) in lookups {
+        let done = if name == "weft_plan_cache" { "planned" } else { "parsed" };
+        let hits = format!("{name}_hits_total");
+        text.family(&hits, "counter", &format!("{what} that were {done} before."));
+        text.sample(&hits, &[], lookups.hits());
+        let misses = format!("{name}_misses_total");
+        text.family(&misses, "counter", &format!("{what} that had to be {done}."));
+        text.sample(&misses, &[], lookups.misses());
+    }
+    let name = "weft_fallbacks_total";
+    text.family(
+        name,
+        "counter",
+        "Fields that failed and for which something stood in: a declared value, or an earlier answer.",
+    );
+    for (service, stood_in) in statistics.stood_in() {
+        text.sample(name, &[("service", &service), ("by", "value")], stood_in.values);
+        text.sample(name, &[("service", &service), ("by", "stale")], stood_in.stale);
+    }
 }
 
 fn build(text: &mut Text, app: &App) {

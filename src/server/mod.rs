@@ -15,6 +15,7 @@ mod pages;
 mod parameters;
 mod playground;
 mod refusal;
+mod writes;
 
 use std::fmt;
 use std::io;
@@ -35,6 +36,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::authorization::Authenticator;
 use crate::control::Control;
 use crate::gateway::Gateway;
 use metrics::Metrics;
@@ -134,6 +136,7 @@ pub(crate) struct App {
     settings: Settings,
     gateway: Arc<Gateway>,
     control: Arc<Control>,
+    authenticator: Arc<Authenticator>,
     metrics: Metrics,
     started: Instant,
     /// Set once the process was told to stop: load balancers then look elsewhere.
@@ -155,8 +158,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the listeners.
-    pub async fn bind(settings: Settings, control: Arc<Control>) -> Result<Self, BindError> {
+    /// Opens the listeners. `authenticator` tells who the clients are.
+    pub async fn bind(
+        settings: Settings,
+        control: Arc<Control>,
+        authenticator: Arc<Authenticator>,
+    ) -> Result<Self, BindError> {
         let public = open(settings.listen, "--listen").await?;
         let admin = match settings.admin_listen {
             Some(address) => Some(open(address, "--admin-listen").await?),
@@ -164,8 +171,15 @@ impl Server {
         };
         let gateway = Arc::clone(control.gateway());
         let metrics = Metrics::default();
-        let app =
-            App { settings, gateway, control, metrics, started: Instant::now(), stopping: AtomicBool::new(false) };
+        let app = App {
+            settings,
+            gateway,
+            control,
+            authenticator,
+            metrics,
+            started: Instant::now(),
+            stopping: AtomicBool::new(false),
+        };
         Ok(Self { app: Arc::new(app), public, admin })
     }
 
@@ -213,7 +227,8 @@ fn public_routes(app: &Arc<App>) -> Router {
     let graphql = Router::new().route("/graphql", any(graphql::handle)).layer(
         ServiceBuilder::new()
             // Only an answer that a browser of another origin may read carries CORS headers, errors included.
-            .layer(cors(&app.settings))
+            .layer(axum::middleware::from_fn(graphql::options))
+            .option_layer(cors(&app.settings))
             // Speed before size: a gateway's answers cross a network once.
             .layer(compression(&app.settings))
             // Below the compression, so that what is timed is the answer's making; above the panics, so that those are
@@ -260,9 +275,9 @@ fn admin_routes(app: &Arc<App>) -> Router {
 }
 
 /// Without origins, no header is sent: a browser then lets only pages of this very origin read answers.
-fn cors(settings: &Settings) -> CorsLayer {
+fn cors(settings: &Settings) -> Option<CorsLayer> {
     if settings.cors_origins.is_empty() {
-        return CorsLayer::new();
+        return None;
     }
     let origins = if settings.cors_origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
@@ -275,7 +290,8 @@ fn cors(settings: &Settings) -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .max_age(Duration::from_secs(600));
     // The configuration refuses credentials together with `*`, which the layer would panic on.
-    layer.allow_credentials(settings.cors_credentials && settings.cors_origins.iter().all(|origin| origin != "*"))
+    let is_named = settings.cors_origins.iter().all(|origin| origin != "*");
+    Some(layer.allow_credentials(settings.cors_credentials && is_named))
 }
 
 fn compression(settings: &Settings) -> CompressionLayer<SizeAbove> {

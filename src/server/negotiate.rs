@@ -119,6 +119,8 @@ pub(super) enum BodyType {
     Json,
     /// There is no `Content-Type`.
     Missing,
+    /// There is more than one: whoever reads the other one than we do sees another request.
+    Several,
     /// JSON, but in another charset.
     Charset,
     /// `multipart/form-data`: an upload.
@@ -129,7 +131,11 @@ pub(super) enum BodyType {
 
 /// Reads `Content-Type`.
 pub(super) fn body_type(headers: &HeaderMap) -> BodyType {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return BodyType::Missing };
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return BodyType::Missing };
+    if values.next().is_some() {
+        return BodyType::Several;
+    }
     let Ok(value) = value.to_str() else { return BodyType::Other };
     let mut parts = value.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();
@@ -208,6 +214,9 @@ mod tests {
             ("application/json; charset=latin1", BodyType::Charset),
             ("text/plain", BodyType::Other),
             ("application/graphql", BodyType::Other),
+            ("application/graphql-response+json", BodyType::Other),
+            ("application/json, text/plain", BodyType::Other),
+            ("application/json; charset=utf-8; charset=latin1", BodyType::Charset),
             ("multipart/form-data; boundary=x", BodyType::Multipart),
         ] {
             let mut headers = HeaderMap::new();
@@ -215,5 +224,9 @@ mod tests {
             assert_eq!(body_type(&headers), expected, "{value}");
         }
         assert_eq!(body_type(&HeaderMap::new()), BodyType::Missing);
+        let mut twice = HeaderMap::new();
+        twice.append(header::CONTENT_TYPE, "application/json".parse().expect("a header"));
+        twice.append(header::CONTENT_TYPE, "application/json".parse().expect("a header"));
+        assert_eq!(body_type(&twice), BodyType::Several);
     }
 }

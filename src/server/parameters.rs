@@ -4,6 +4,9 @@
 //! request is not well formed. A well-formed request may still hold nonsense for a query: that is the gateway's.
 //! Source: GraphQL over HTTP, Request.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -42,9 +45,14 @@ pub(super) fn from_body(body: &[u8]) -> Result<Request, Refusal> {
 pub(super) fn from_query_string(query: &str) -> Result<Request, Refusal> {
     let mut parameters: [(&str, Option<String>); 4] =
         [("query", None), ("operationName", None), ("variables", None), ("extensions", None)];
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Some(name) = decode(name) else { continue };
         let Some((name, place)) = parameters.iter_mut().find(|(known, _)| *known == name) else { continue };
-        if place.replace(value.into_owned()).is_some() {
+        let Some(value) = decode(value) else {
+            return Err(Refusal::bad_request(format!("the parameter {name:?} is not UTF-8")));
+        };
+        if place.replace(value).is_some() {
             return Err(Refusal::bad_request(format!("the parameter {name:?} is given twice")));
         }
     }
@@ -53,6 +61,13 @@ pub(super) fn from_query_string(query: &str) -> Result<Request, Refusal> {
     let extensions = json("extensions", extensions)?;
     // Only in a URL does the empty name stand for no name at all.
     request(query, operation_name.filter(|name| !name.is_empty()), variables, extensions)
+}
+
+/// A name or a value of a query string. `None`: it is not UTF-8. It is not mended: a value that the client did not send could
+/// be the key of something.
+fn decode(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// The four parameters, whatever they are. Names that are not known are reserved, and ignored.
@@ -151,6 +166,13 @@ mod tests {
         assert_eq!(request.variables["x"], 1);
         assert_eq!(told(from_query_string("")), "the parameter \"query\" is missing");
         assert_eq!(told(from_query_string("query=a&query=b")), "the parameter \"query\" is given twice");
+        assert_eq!(told(from_query_string("query=%7Ba(x:%22%ff%22)%7D")), "the parameter \"query\" is not UTF-8");
+        assert_eq!(
+            told(from_query_string("query=a&variables=%7B%22x%22:%22%C3%22%7D")),
+            "the parameter \"variables\" is not UTF-8"
+        );
+        let request = from_query_string("%ff=1&utm=%ff&query=%7Ba(x:%22%C3%A9+%2B%22)%7D").expect("well formed");
+        assert_eq!(request.query, "{a(x:\"é +\")}", "what is not read need not be text");
         assert_eq!(
             told(from_query_string("query=a&variables=[7]")),
             "the parameter \"variables\" has to be an object, encoded as JSON"

@@ -36,9 +36,16 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
      img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const NOT_BUILT: &str = include_str!("not_built.html");
-const NO_SCHEMA: &str = include_str!("playground_no_schema.html");
-const OFF: &str = include_str!("playground_off.html");
+/// A plain page in the playground's place: what the file says, in the frame that all of them have.
+macro_rules! plain_page {
+    ($content:literal) => {
+        concat!(include_str!("page_head.html"), include_str!($content), "</html>\n")
+    };
+}
+
+const NOT_BUILT: &str = plain_page!("playground_not_built.html");
+const NO_SCHEMA: &str = plain_page!("playground_no_schema.html");
+const OFF: &str = plain_page!("playground_off.html");
 
 pub(super) async fn index(headers: HeaderMap) -> Response {
     match find("index.html") {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::negotiate::MediaType;
+use crate::authorization;
 
 /// A request that is refused at the edge.
 #[derive(Debug)]
@@ -18,16 +19,32 @@ pub(super) struct Refusal {
     message: Cow<'static, str>,
     /// For 405.
     allow: Option<&'static str>,
+    /// For 401.
+    challenge: Option<String>,
     media: MediaType,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), allow: None, media: MediaType::Json }
+        Self { status, code, message: message.into(), allow: None, challenge: None, media: MediaType::Json }
     }
 
     pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    }
+
+    /// The request brings credentials that do not count.
+    pub(super) fn unauthenticated(refused: authorization::Refused) -> Self {
+        match refused {
+            authorization::Refused::NoKeys => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "AUTHENTICATION_UNAVAILABLE", refused.to_string())
+            }
+            authorization::Refused::Invalid(why) => Self {
+                // RFC 6750, 3.
+                challenge: Some(format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")),
+                ..Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", refused.to_string())
+            },
+        }
     }
 
     pub(super) fn code(mut self, code: &'static str) -> Self {
@@ -62,6 +79,9 @@ impl IntoResponse for Refusal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(methods) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(challenge) = self.challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -5,19 +5,24 @@
 //! composed graph and the same graph read back from its printed SDL cannot differ.
 //! Deliberately absent: search, costs, I/O.
 
+pub mod access;
 pub mod field_set;
+pub mod guards;
 pub mod policy;
 pub mod read;
 
 use std::sync::Arc;
 
 use apollo_compiler::collections::IndexMap;
+use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
 use crate::connect::Connector;
 pub use crate::connect::{KeyBinding, LookupArgument, RequiredArgument};
+pub use access::{Access, AccessRules, Grants};
 pub use field_set::{FieldSet, FieldSetError, FieldSetItem};
+pub use guards::{GuardId, Guards};
 pub use policy::{CacheControl, CacheScope, Fallback, FieldPolicy, TypePolicy};
 
 /// Index of a subgraph in [`Supergraph::subgraphs`].
@@ -37,6 +42,8 @@ pub struct Supergraph {
     pub schema: Schema,
     /// What clients see: without `@inaccessible` elements, internal lookups and required arguments.
     pub api: Arc<Valid<Schema>>,
+    /// Who may see what, as the graph declares it.
+    pub access: AccessRules,
     /// The standard supergraph SDL that this was read from, as it prints.
     pub sdl: Arc<str>,
 }
@@ -156,6 +163,24 @@ impl Supergraph {
     pub fn print_api(&self) -> String {
         print_sorted(&self.api)
     }
+}
+
+/// The concrete object types that can stand where `name` is declared, sorted.
+pub(crate) fn possible_types(schema: &Schema, name: &Name) -> Vec<Name> {
+    let mut types: Vec<Name> = match schema.types.get(name) {
+        Some(ExtendedType::Object(_)) => vec![name.clone()],
+        Some(ExtendedType::Union(union)) => union.members.iter().map(|member| member.name.clone()).collect(),
+        Some(ExtendedType::Interface(_)) => schema
+            .types
+            .values()
+            .filter_map(|definition| definition.as_object())
+            .filter(|object| object.implements_interfaces.contains(name))
+            .map(|object| object.name.clone())
+            .collect(),
+        _ => Vec::new(),
+    };
+    types.sort();
+    types
 }
 
 fn print_sorted(schema: &Schema) -> String {

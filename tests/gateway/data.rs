@@ -9,6 +9,8 @@
 //!   it declares `@external` from the representation alone, so that a wrong one shows;
 //! - `{"$error": "message"}`: a field error.
 
+use std::collections::BTreeSet;
+
 use apollo_compiler::Schema;
 use apollo_compiler::executable::ExecutableDocument;
 use apollo_compiler::resolvers::{Execution, FieldError, ObjectValue, ResolveInfo, ResolvedValue};
@@ -24,6 +26,9 @@ use weft::supergraph::{Subgraph, Supergraph};
 pub(crate) struct Data {
     members: Map<String, Value>,
     empty: Map<String, Value>,
+    /// Fields of concrete types that are errors, whatever their value is.
+    errors: BTreeSet<(String, String)>,
+    message: &'static str,
 }
 
 /// Who serves the data.
@@ -45,7 +50,16 @@ pub(crate) struct Object<'d> {
 
 impl Data {
     pub(crate) fn new(members: Map<String, Value>) -> Data {
-        Data { members, empty: Map::new() }
+        Data::with_errors(members, BTreeSet::new(), "")
+    }
+
+    /// Some fields of concrete types are errors with this message.
+    pub(crate) fn with_errors(
+        members: Map<String, Value>,
+        errors: BTreeSet<(String, String)>,
+        message: &'static str,
+    ) -> Data {
+        Data { members, empty: Map::new(), errors, message }
     }
 
     fn entities(&self, type_name: &str) -> &[Value] {
@@ -217,6 +231,10 @@ impl ObjectValue for Object<'_> {
                 })
                 .collect();
             return Ok(ResolvedValue::list(entities));
+        }
+        let data = self.server.data;
+        if !data.errors.is_empty() && data.errors.contains(&(self.type_name.clone(), info.field_name().to_owned())) {
+            return Err(FieldError { message: data.message.to_owned() });
         }
         match self.members.get(info.field_name()) {
             Some(value) => self.server.resolve(value, info, self),

@@ -10,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
 mod data;
 mod random;
 mod services;
@@ -73,6 +74,7 @@ async fn check(folder: &Path) -> Result<(), String> {
         headers: headers(folder),
         deadline: Instant::now() + Duration::from_secs(20),
         mutations_allowed: true,
+        grants: weft::supergraph::Grants::default(),
     };
     let response = gateway.execute(request(), &context).await;
     let text = String::from_utf8_lossy(&response.body).into_owned();

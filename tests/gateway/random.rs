@@ -65,6 +65,7 @@ async fn check(seed: u64) -> Result<(), String> {
             headers: HeaderMap::new(),
             deadline: Instant::now() + Duration::from_secs(20),
             mutations_allowed: false,
+            grants: weft::supergraph::Grants::default(),
         };
         let response = gateway.execute(request(), &context).await;
         let got: Value = serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;
@@ -82,7 +83,7 @@ async fn check(seed: u64) -> Result<(), String> {
 }
 
 /// xorshift64*
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -92,11 +93,11 @@ impl Random {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }
 }
@@ -104,7 +105,7 @@ impl Random {
 /// Concrete types whose objects have an identity of their own.
 const ENTITIES: [&str; 3] = ["Book", "Film", "User"];
 
-fn make_data(api: &Schema, random: &mut Random) -> Map<String, Value> {
+pub(crate) fn make_data(api: &Schema, random: &mut Random) -> Map<String, Value> {
     let mut data = Map::new();
     for entity in ENTITIES {
         let objects = (0..4).map(|number| make_object(api, entity, Some(number), random)).collect();
@@ -174,7 +175,7 @@ fn possible(api: &Schema, name: &Name) -> Vec<Name> {
     }
 }
 
-fn make_query(api: &Schema, random: &mut Random) -> String {
+pub(crate) fn make_query(api: &Schema, random: &mut Random) -> String {
     let mut aliases = 0;
     format!("{{{} }}", make_selection(api, "Query", 3, &mut aliases, random))
 }

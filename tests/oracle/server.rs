@@ -323,13 +323,17 @@ impl Object {
             value if is_leaf => Ok(ResolvedValue::leaf(value)),
             value => {
                 let data = self.run.world.object(&value, inner).map_err(|message| self.broken(message))?;
-                let type_name = self.local_name(schema, inner, &data).map_err(|message| self.broken(message))?;
+                let is_root = value.as_str() == Some("@Query");
+                let type_name = match &schema.schema_definition.query {
+                    Some(query) if is_root => query.name.to_string(),
+                    _ => self.local_name(schema, inner, &data).map_err(|message| self.broken(message))?,
+                };
                 Ok(ResolvedValue::object(Object {
                     run: Arc::clone(&self.run),
                     side: Arc::clone(side),
                     type_name,
                     data,
-                    root: None,
+                    root: is_root.then_some("Query"),
                     representation: None,
                     provided: provided.to_vec(),
                 }))

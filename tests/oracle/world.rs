@@ -2,7 +2,7 @@
 //!
 //! `data.json` holds `{"Query": {field: value}, "Mutation": {…}, "Type": {"id": {field: value}}}`; the roots have these names
 //! whatever the schema calls them. A field that is not there is null; `id` is the entity's name unless it says otherwise.
-//! A string `"@Type/id"` is that entity, an object is a value (with `__typename` where its type is abstract).
+//! A string `"@Type/id"` is that entity, `"@Query"` is the query root, an object is a value (with `__typename` where its type is abstract).
 //! Objects with these members depend on the field's arguments, or are no values:
 //!
 //! - `{"$error": "message"}`: the field fails.
@@ -106,6 +106,7 @@ impl World {
     /// The object that a value stands for, where objects of that type are expected.
     pub(crate) fn object(&self, value: &Value, expected: &str) -> Result<Arc<Entity>, String> {
         match value {
+            Value::String(reference) if reference == "@Query" => Ok(self.root("Query")),
             Value::String(reference) => {
                 let found = reference.strip_prefix('@').and_then(|path| path.split_once('/'));
                 let found = found.and_then(|(type_name, id)| self.entities.get(type_name)?.get(id));

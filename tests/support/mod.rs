@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use weft::authorization::Authenticator;
 use weft::control::{Control, SchemaSource, Services};
 use weft::gateway;
 use weft::server::{Server, Settings};
@@ -83,10 +84,19 @@ impl Gateway {
 
     pub async fn serve(settings: Settings, source: SchemaSource) -> Self {
         let gateway = gateway::Settings { introspection: true, ..gateway::Settings::default() };
+        Self::serve_with(settings, source, gateway, Authenticator::none()).await
+    }
+
+    pub async fn serve_with(
+        settings: Settings,
+        source: SchemaSource,
+        gateway: gateway::Settings,
+        authenticator: Authenticator,
+    ) -> Self {
         let loaders = Loaders::new(weft_loaders::Settings::default());
         let control = Control::start(source, Services::new(), loaders, gateway).expect("it composes");
         let control = Arc::new(control);
-        let server = Server::bind(settings, Arc::clone(&control)).await.expect("free ports");
+        let server = Server::bind(settings, Arc::clone(&control), Arc::new(authenticator)).await.expect("free ports");
         let address = server.address();
         let admin = server.admin_address().expect("an admin listener");
         let (stop, stopped) = watch::channel(false);
@@ -105,11 +115,13 @@ impl Gateway {
     }
 
     pub async fn get(&self, path: &str, headers: &str) -> Answer {
-        exchange(
-            self.address,
-            format!("GET {path} HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{headers}\r\n").as_bytes(),
-        )
-        .await
+        self.ask("GET", path, headers).await
+    }
+
+    /// A request without a body.
+    pub async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{headers}\r\n");
+        exchange(self.address, request.as_bytes()).await
     }
 
     pub async fn post(&self, headers: &str, body: impl AsRef<[u8]>) -> Answer {

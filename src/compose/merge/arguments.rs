@@ -5,11 +5,10 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::{Name, Node};
 
 use super::Merger;
-use super::fields::FieldSource;
 use super::inputs::{InputCodes, InputSources};
 use super::marks::inaccessible;
 use crate::compose::directives::Known;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 
 const ARGUMENT_CODES: InputCodes = InputCodes {
     types: "FIELD_ARGUMENT_TYPE_MISMATCH",
@@ -17,16 +16,24 @@ const ARGUMENT_CODES: InputCodes = InputCodes {
     type_hint: "INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE",
 };
 
+/// A field, or a directive's definition, in one subgraph.
+pub(super) struct Holder<'a> {
+    pub(super) subgraph: usize,
+    pub(super) arguments: &'a [Node<InputValueDefinition>],
+    /// Where it is defined.
+    pub(super) at: Option<Span>,
+}
+
 impl<'a> Merger<'a> {
     /// `None` where they do not go together.
     pub(super) fn merge_arguments(
         &mut self,
         coordinate: &str,
-        bases: &[FieldSource<'a>],
+        bases: &[Holder<'a>],
     ) -> Option<Vec<Node<InputValueDefinition>>> {
         let mut by_name: IndexMap<Name, InputSources<'a>> = IndexMap::default();
         for source in bases {
-            for argument in &source.definition.arguments {
+            for argument in source.arguments {
                 by_name.entry(argument.name.clone()).or_default().push((source.subgraph, argument));
             }
         }
@@ -45,6 +52,10 @@ impl<'a> Merger<'a> {
                     continue;
                 };
                 merged.push(argument);
+                continue;
+            }
+            if let Some(composes) = self.filled_from_context(&place, &sources) {
+                sound &= composes;
                 continue;
             }
             if sources.len() < bases.len() {
@@ -86,7 +97,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Whether it composes all the same.
-    fn incomplete_argument(&mut self, place: &str, have: &InputSources<'a>, bases: &[FieldSource<'a>]) -> bool {
+    fn incomplete_argument(&mut self, place: &str, have: &InputSources<'a>, bases: &[Holder<'a>]) -> bool {
         let required = have.iter().find(|(_, d)| d.is_required());
         let mut diagnostic = match required {
             Some((index, _)) => {
@@ -103,8 +114,7 @@ impl<'a> Merger<'a> {
             diagnostic = diagnostic.at(self.subgraphs[*index].at_name(&definition.name), "");
         }
         for source in bases.iter().filter(|s| have.iter().all(|(h, _)| *h != s.subgraph)) {
-            let at = self.subgraphs[source.subgraph].at_name(&source.definition.name);
-            diagnostic = diagnostic.at(at, "missing here");
+            diagnostic = diagnostic.at(source.at.clone(), "missing here");
         }
         self.out.push(diagnostic);
         required.is_none()

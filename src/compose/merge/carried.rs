@@ -7,14 +7,22 @@ use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node, Schema};
 
 use super::fields::FieldSource;
+use super::marks::Element;
 use super::{Merger, component, directive, string};
 use crate::compose::directives::Known;
 use crate::compose::facts::Application;
-use crate::compose::subgraph::Applied;
+use crate::compose::subgraph::{Applied, Subgraph};
 
 /// Carried from a field: the directive's arguments as they are.
-const ON_FIELDS: &[Known] =
-    &[Known::Connect, Known::Lookup, Known::Internal, Known::Fallback, Known::Timeout, Known::CacheControl];
+const ON_FIELDS: &[Known] = &[
+    Known::Connect,
+    Known::Lookup,
+    Known::Internal,
+    Known::Fallback,
+    Known::Timeout,
+    Known::CacheControl,
+    Known::CacheTag,
+];
 
 impl<'a> Merger<'a> {
     /// Of `@source` and `@timeout` on the schema, and the link that says whose words these are.
@@ -40,6 +48,22 @@ impl<'a> Merger<'a> {
         document.schema_definition.make_mut().directives.0.extend(carried.into_iter().map(component));
     }
 
+    /// `@tag` and composed directives on the schema itself.
+    pub(super) fn mark_schema(&mut self, document: &mut Schema) {
+        let element = |(subgraph, s): (usize, &'a Subgraph)| Element {
+            subgraph,
+            description: s.schema.schema_definition.description.as_ref(),
+            directives: &s.schema.schema_definition.directives,
+            overridden: false,
+        };
+        let elements: Vec<_> = self.subgraphs.iter().enumerate().map(element).collect();
+        let description = self.description("The schema", &elements);
+        let marks = self.marks("The schema", &elements);
+        let definition = document.schema_definition.make_mut();
+        definition.description = description;
+        definition.directives.0.extend(marks.into_iter().map(component));
+    }
+
     fn uses_fragment_language(&self, index: usize) -> bool {
         let subgraph = &self.subgraphs[index];
         let language =
@@ -55,7 +79,7 @@ impl<'a> Merger<'a> {
     }
 
     pub(super) fn carried_by_type(&self, index: usize, ty: &ExtendedType) -> Vec<Node<Directive>> {
-        self.carried(index, ty.directives(), &[Known::Timeout, Known::CacheControl]).collect()
+        self.carried(index, ty.directives(), &[Known::Timeout, Known::CacheControl, Known::CacheTag]).collect()
     }
 
     pub(super) fn carried_by_field(&self, name: &Name, source: &FieldSource<'a>) -> Vec<Node<Directive>> {
@@ -90,6 +114,8 @@ impl<'a> Merger<'a> {
             if !wanted.contains(&known) {
                 return None;
             }
+            // Federation's own, among ours, has its prefix.
+            let canonical = if known == Known::CacheTag { "federation__cacheTag" } else { canonical };
             let arguments = applied.arguments.iter().map(|a| (a.name.clone(), a.value.clone())).collect::<Vec<_>>();
             Some(self.join_directive(index, canonical, arguments, applied))
         })

@@ -18,7 +18,7 @@ impl<'a> Merger<'a> {
         let type_elements = elements(sources);
         let description = self.description(&format!("`{name}`"), &type_elements);
         let mut directives = self.type_joins(sources);
-        directives.extend(self.marks(&type_elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &type_elements).into_iter().map(component));
 
         let mut by_value: IndexMap<Name, ValueSources<'a>> = IndexMap::default();
         for (index, ty) in sources {
@@ -29,6 +29,11 @@ impl<'a> Merger<'a> {
             }
         }
         let usage = self.usage.get(name).copied().unwrap_or_default();
+        if !usage.input && !usage.output {
+            let message = format!("`{name}` is in the graph, and nothing uses it.");
+            let at = sources.first().and_then(|(index, ty)| self.subgraphs[*index].at_name(ty.name()));
+            self.out.push(Diagnostic::hint("UNUSED_ENUM_TYPE", message).at(at, ""));
+        }
         let mut values = IndexMap::default();
         for (value, value_sources) in by_value {
             let complete = value_sources.len() == sources.len();
@@ -45,7 +50,7 @@ impl<'a> Merger<'a> {
                 self.incomplete_value("INCONSISTENT_ENUM_VALUE_FOR_INPUT_ENUM", message, &value_sources, sources);
                 continue;
             }
-            if !complete && usage.output && !usage.input {
+            if !complete && !usage.input {
                 let message = format!(
                     "Only {} can answer with `{name}.{value}`.",
                     self.list(value_sources.iter().map(|(i, _)| *i))
@@ -75,6 +80,7 @@ impl<'a> Merger<'a> {
                 subgraph: *subgraph,
                 description: v.description.as_ref(),
                 directives: &v.directives,
+                overridden: false,
             })
             .collect();
         let description = self.description(&format!("`{name}.{value}`"), &elements);
@@ -82,7 +88,7 @@ impl<'a> Merger<'a> {
         for (index, _) in sources {
             directives.push(directive("join__enumValue", vec![("graph", self.graph_value(*index))]));
         }
-        self.marks(&elements).into_iter().for_each(|d| directives.push(d));
+        self.marks(&format!("`{name}.{value}`"), &elements).into_iter().for_each(|d| directives.push(d));
         let merged = EnumValueDefinition { description, value: value.clone(), directives };
         component(sources.first().map_or_else(|| Node::new(merged.clone()), |(_, v)| v.same_location(merged.clone())))
     }

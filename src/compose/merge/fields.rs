@@ -5,6 +5,9 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::{Component, FieldDefinition, Type};
 use apollo_compiler::{Name, Node};
 
+use super::arguments::Holder;
+use super::costs::keep_slicing_arguments;
+use super::inputs::same_value;
 use super::marks::{Element, inaccessible};
 use super::objects::fields_by_name;
 use super::overrides::Role;
@@ -40,9 +43,12 @@ impl<'a> Merger<'a> {
                 })
                 .collect();
             let roles = self.override_roles(name, &field, &all);
-            let (kept, roles): (Vec<_>, Vec<_>) =
-                all.into_iter().zip(roles).filter(|(_, role)| *role != Role::Overridden).unzip();
-            if let Some(definition) = self.merge_field(name, &field, &kept, &roles, sources) {
+            let (overridden, kept): (Vec<_>, Vec<_>) =
+                all.into_iter().zip(roles).partition(|(_, role)| *role == Role::Overridden);
+            let (kept, roles): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+            let overridden: Vec<_> = overridden.into_iter().map(|(source, _)| source).collect();
+            let merged_field = self.merge_field(name, &field, &kept, &roles, &overridden, sources);
+            if let Some(definition) = merged_field {
                 merged.insert(field, definition);
             }
         }
@@ -55,6 +61,7 @@ impl<'a> Merger<'a> {
         field: &Name,
         sources: &[FieldSource<'a>],
         roles: &[Role],
+        overridden: &[FieldSource<'a>],
         of_type: &TypeSources<'a>,
     ) -> Option<Component<FieldDefinition>> {
         let coordinate = format!("{name}.{field}");
@@ -69,16 +76,25 @@ impl<'a> Merger<'a> {
         }
         self.check_sharing(name, field, sources, roles);
         let ty = self.merge_output_type(&coordinate, &bases)?;
-        let arguments = self.merge_arguments(&coordinate, &bases)?;
+        let holder = |s: &FieldSource<'a>| Holder {
+            subgraph: s.subgraph,
+            arguments: &s.definition.arguments,
+            at: self.subgraphs[s.subgraph].at_name(&s.definition.name),
+        };
+        let holders: Vec<Holder<'a>> = bases.iter().map(holder).collect();
+        let arguments = self.merge_arguments(&coordinate, &holders)?;
         self.check_externals(&coordinate, sources, &ty, &arguments);
 
+        let element = |s: &FieldSource<'a>, overridden| Element {
+            subgraph: s.subgraph,
+            description: s.definition.description.as_ref(),
+            directives: &s.definition.directives,
+            overridden,
+        };
         let elements: Vec<_> = sources
             .iter()
-            .map(|s| Element {
-                subgraph: s.subgraph,
-                description: s.definition.description.as_ref(),
-                directives: &s.definition.directives,
-            })
+            .map(|source| element(source, false))
+            .chain(overridden.iter().map(|source| element(source, true)))
             .collect();
         let description = self.description(&format!("`{coordinate}`"), &elements);
         let mut directives = DirectiveList::new();
@@ -88,14 +104,15 @@ impl<'a> Merger<'a> {
         for source in sources {
             self.carried_by_field(name, source).into_iter().for_each(|d| directives.push(d));
         }
-        let marks = self.marks(&elements);
+        let marks = self.marks(&format!("`{coordinate}`"), &elements);
         let hidden = marks.iter().any(|d| d.name == "inaccessible");
         marks.into_iter().for_each(|d| directives.push(d));
         let internal = |s: &FieldSource<'_>| self.subgraphs[s.subgraph].has(&s.definition.directives, Known::Internal);
         if !hidden && sources.iter().all(internal) {
             directives.push(inaccessible());
         }
-        let definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
+        let mut definition = FieldDefinition { description, name: field.clone(), arguments, ty, directives };
+        keep_slicing_arguments(&mut definition);
         Some(component(bases[0].definition.same_location(definition)))
     }
 
@@ -216,6 +233,19 @@ impl<'a> Merger<'a> {
                         error.at(subgraph.at_name(&own.name), "").help("Repeat the argument as its owner has it."),
                     );
                 }
+                let differ = own.default_value.as_ref().zip(argument.default_value.as_ref());
+                if let Some((default, of_owner)) = differ.filter(|(a, b)| !same_value(a, b)) {
+                    let message = format!(
+                        "`{coordinate}({}:)` has the default `{}` in `{}`, where it is `@external`, and `{}` where it is resolved.",
+                        argument.name,
+                        default.serialize().no_indent(),
+                        subgraph.name,
+                        of_owner.serialize().no_indent()
+                    );
+                    let error = Diagnostic::error("EXTERNAL_ARGUMENT_DEFAULT_MISMATCH", message);
+                    let help = "Repeat the default as its owner has it, or leave it out.";
+                    self.out.push(error.at(subgraph.at_name(&own.name), "").help(help));
+                }
             }
         }
     }
@@ -251,6 +281,9 @@ impl<'a> Merger<'a> {
             }
             if source.external {
                 arguments.push(("external", Node::new(Value::Boolean(true))));
+            }
+            if let Some(filled) = self.context_arguments(source) {
+                arguments.push(("contextArguments", filled));
             }
             match role {
                 Role::Overriding(from) => arguments.push(("override", string(from.as_str()))),

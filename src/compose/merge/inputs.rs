@@ -34,7 +34,7 @@ impl<'a> Merger<'a> {
         let type_elements = elements(sources);
         let description = self.description(&format!("`{name}`"), &type_elements);
         let mut directives = self.type_joins(sources);
-        directives.extend(self.marks(&type_elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &type_elements).into_iter().map(component));
 
         let mut by_field: IndexMap<Name, InputSources<'a>> = IndexMap::default();
         for (index, ty) in sources {
@@ -142,6 +142,7 @@ impl<'a> Merger<'a> {
                 subgraph: *subgraph,
                 description: v.description.as_ref(),
                 directives: &v.directives,
+                overridden: false,
             })
             .collect();
         let (first_index, first) = *sources.first()?;
@@ -179,7 +180,7 @@ impl<'a> Merger<'a> {
         let default_value = self.merge_default(coordinate, sources, codes)?;
         let description = self.description(&format!("`{coordinate}`"), &elements);
         let mut directives = apollo_compiler::ast::DirectiveList::new();
-        self.marks(&elements).into_iter().for_each(|d| directives.push(d));
+        self.marks(&format!("`{coordinate}`"), &elements).into_iter().for_each(|d| directives.push(d));
         let merged = InputValueDefinition {
             description,
             name: name.clone(),
@@ -199,7 +200,7 @@ impl<'a> Merger<'a> {
     ) -> Option<Option<Node<Value>>> {
         let mut given = sources.iter().filter_map(|(index, d)| Some((*index, *d, d.default_value.as_ref()?)));
         let Some((first_index, first, value)) = given.next() else { return Some(None) };
-        if let Some((index, definition, other)) = given.find(|(.., v)| *v != value) {
+        if let Some((index, definition, other)) = given.find(|(.., v)| !same_value(v, value)) {
             let message = format!(
                 "`{coordinate}` has the default `{}` in `{}` and `{}` in `{}`.",
                 value.serialize().no_indent(),
@@ -227,5 +228,18 @@ impl<'a> Merger<'a> {
             self.out.push(hint);
         }
         Some(Some(value.clone()))
+    }
+}
+
+/// Whether two constants are the same value: the order of an object's fields means nothing.
+/// Recursion is bounded by the parser's own limit on nesting.
+pub(super) fn same_value(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let has = |name: &Name, value: &Value| b.iter().any(|(n, v)| n == name && same_value(value, v));
+            a.len() == b.len() && a.iter().all(|(name, value)| has(name, value))
+        }
+        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b)),
+        _ => a == b,
     }
 }

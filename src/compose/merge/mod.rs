@@ -6,9 +6,15 @@
 
 mod arguments;
 mod carried;
+mod contexts;
+mod costs;
+mod custom;
 mod document;
 mod enums;
+mod executable;
+mod features;
 mod fields;
+mod guards;
 mod hidden_inputs;
 mod inputs;
 mod marks;
@@ -19,11 +25,15 @@ mod sharing;
 mod types;
 mod unions;
 
+use std::collections::BTreeSet;
+
 use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::collections::{HashMap, IndexMap, IndexSet};
 use apollo_compiler::schema::{Component, ExtendedType, Type};
 use apollo_compiler::{Name, Node, Schema};
 
+use self::custom::Customs;
+pub(crate) use self::executable::is_executable;
 use super::directives::Known;
 use super::subgraph::{Subgraph, fields_of};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -46,6 +56,10 @@ pub(crate) struct Merger<'a> {
     usage: HashMap<Name, Usage>,
     /// Interface → the subgraphs in which an object stands for it.
     pub(crate) interface_objects: HashMap<Name, Vec<usize>>,
+    /// Somebody else's directives that stay.
+    customs: Customs,
+    /// Federation's directives that the document applies and that have specifications of their own, by name.
+    used: BTreeSet<&'static str>,
     pub(crate) out: Vec<Diagnostic>,
 }
 
@@ -66,8 +80,13 @@ pub(crate) fn merge(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) -> Option
         merger.types.insert(name, sources);
     }
     merger.add_interface_object_fields(&mut document);
+    merger.guard_interfaces(&mut document);
     document::name_roots(&mut document);
     hidden_inputs::hide(&mut document);
+    features::link(&mut document, &merger.used);
+    merger.define_customs(&mut document);
+    merger.merge_executable_directives(&mut document);
+    merger.mark_schema(&mut document);
     merger.carry_schema_directives(&mut document);
     let sound = merger.out.iter().all(|d| d.severity == Severity::Hint);
     out.append(&mut merger.out);
@@ -84,8 +103,15 @@ impl<'a> Merger<'a> {
             members: HashMap::default(),
             usage: HashMap::default(),
             interface_objects: HashMap::default(),
+            customs: Customs::default(),
+            used: BTreeSet::new(),
             out: Vec::new(),
         };
+        merger.customs = Customs::of(subgraphs, &mut merger.out);
+        for (name, executable) in merger.customs.argument_types(subgraphs) {
+            let usage = merger.usage.entry(name.clone()).or_default();
+            *(if executable { &mut usage.input } else { &mut usage.output }) = true;
+        }
         for (index, subgraph) in subgraphs.iter().enumerate() {
             for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| !ty.is_built_in()) {
                 merger.types.entry(name.clone()).or_default().push((index, ty));

@@ -75,7 +75,8 @@ impl<'a> Merger<'a> {
         for (index, ty) in sources {
             directives.extend(self.carried_by_type(*index, ty).into_iter().map(component));
         }
-        directives.extend(self.marks(&elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &elements).into_iter().map(component));
+        self.value_type_hints(name, sources);
         let fields = self.merge_fields(name, sources);
         Composite { description, directives: DirectiveList(directives), interfaces, fields }
     }
@@ -123,6 +124,51 @@ impl<'a> Merger<'a> {
             let message = format!("`{name}` has a `@key` in other fragments, and none in `{}`.", self.called(*index));
             let hint =
                 Diagnostic::hint("INCONSISTENT_ENTITY", message).at(self.subgraphs[*index].at_name(ty.name()), "");
+            self.out.push(hint);
+        }
+    }
+
+    /// A value type that not all fragments define alike: whoever returns it cannot give what its definition lacks.
+    fn value_type_hints(&mut self, name: &Name, sources: &TypeSources<'a>) {
+        let subgraphs = self.subgraphs;
+        let is_root = ["Query", "Mutation", "Subscription"].contains(&name.as_str());
+        let has_key = |(index, ty): &(usize, &ExtendedType)| {
+            let subgraph = &subgraphs[*index];
+            subgraph.facts.keys_of(name).next().is_some() || subgraph.has(ty.directives(), Known::InterfaceObject)
+        };
+        if sources.len() < 2 || is_root || sources.iter().any(has_key) {
+            return;
+        }
+        // Who has external fields only says nothing of what it knows.
+        let gives = |(index, ty): &&(usize, &'a ExtendedType)| {
+            let external = &subgraphs[*index].facts.external;
+            fields_of(ty).into_iter().flatten().any(|(field, _)| !external.contains(&(name.clone(), field.clone())))
+        };
+        let sources: Vec<_> = sources.iter().filter(gives).collect();
+        let is_interface = sources.first().is_some_and(|(_, ty)| ty.is_interface());
+        let (code, so) = if is_interface {
+            ("INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD", "in the graph the interface has it".to_owned())
+        } else {
+            let so = format!("`{name}` has no key, so it cannot be asked for by itself");
+            ("INCONSISTENT_OBJECT_VALUE_TYPE_FIELD", so)
+        };
+        let mut definers: IndexMap<&Name, Vec<(usize, &Component<FieldDefinition>)>> = IndexMap::default();
+        for (index, ty) in &sources {
+            for (field, definition) in fields_of(ty).into_iter().flatten() {
+                definers.entry(field).or_default().push((*index, definition));
+            }
+        }
+        for (field, have) in definers.iter().filter(|(_, have)| have.len() < sources.len()) {
+            let message =
+                format!("`{name}.{field}` is in {} only; {so}.", self.list(have.iter().map(|(index, _)| *index)));
+            let mut hint = Diagnostic::hint(code, message);
+            if let Some((index, definition)) = have.first() {
+                hint = hint.at(subgraphs[*index].at_name(&definition.name), "");
+            }
+            let missing = sources.iter().find(|(index, _)| have.iter().all(|(h, _)| h != index));
+            if let Some((index, ty)) = missing {
+                hint = hint.at(subgraphs[*index].at_name(ty.name()), "missing here");
+            }
             self.out.push(hint);
         }
     }

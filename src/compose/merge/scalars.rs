@@ -11,7 +11,7 @@ impl<'a> Merger<'a> {
         let elements = elements(sources);
         let description = self.description(&format!("`{name}`"), &elements);
         let mut directives = self.type_joins(sources);
-        directives.extend(self.marks(&elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &elements).into_iter().map(component));
         // Where the scalar is specified is kept when nobody says otherwise.
         let mut specified = elements.iter().flat_map(|e| e.directives.iter()).filter(|d| d.name == "specifiedBy");
         if let Some(first) = specified.next().filter(|first| specified.all(|other| other.node == first.node)) {
@@ -30,6 +30,7 @@ pub(super) fn elements<'e>(sources: &'e TypeSources<'_>) -> Vec<Element<'e, Dire
             subgraph: *subgraph,
             description: ty.description(),
             directives: ty.directives(),
+            overridden: false,
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! Who may define a field: keys are shared, all else says `@shareable` in each fragment.
 
 use apollo_compiler::Name;
+use apollo_compiler::collections::HashSet;
 use apollo_compiler::schema::{Component, FieldDefinition};
 
 use super::Merger;
@@ -40,8 +41,12 @@ impl<'a> Merger<'a> {
         if name == "Subscription" && self.refuse_shared_subscription(&coordinate.1, &resolvers) {
             return;
         }
-        if resolvers.len() < 2 || resolvers.iter().all(|(.., shareable)| *shareable) {
+        if resolvers.len() < 2 {
             return;
+        }
+        if resolvers.iter().all(|(.., shareable)| *shareable) {
+            let definitions: Vec<_> = resolvers.iter().map(|(index, definition, _)| (*index, *definition)).collect();
+            return self.check_runtime_types(&format!("{name}.{field}"), &definitions);
         }
         let unshared: Vec<usize> = resolvers.iter().filter(|(.., shareable)| !shareable).map(|(i, ..)| *i).collect();
         let message = format!(
@@ -58,6 +63,51 @@ impl<'a> Merger<'a> {
             error = error.at(self.subgraphs[index].at_name(&definition.name), text);
         }
         self.out.push(error);
+    }
+
+    /// All who resolve a field give the same object, so its type is one that all of them know.
+    fn check_runtime_types(&mut self, coordinate: &str, resolvers: &[(usize, &'a Component<FieldDefinition>)]) {
+        let subgraphs = self.subgraphs;
+        let known = |(index, definition): &(usize, &'a Component<FieldDefinition>)| {
+            let subgraph = &subgraphs[*index];
+            let name = definition.ty.inner_named_type();
+            let ty = subgraph.schema.types.get(name)?;
+            let stands_in = subgraph.has(ty.directives(), Known::InterfaceObject);
+            let objects: HashSet<Name> = subgraph.facts.possible(&subgraph.schema, name).into_iter().collect();
+            (!stands_in && !objects.is_empty()).then_some((ty.is_object(), objects))
+        };
+        let first = resolvers.iter().position(|resolver| known(resolver).is_some_and(|(is_object, _)| !is_object));
+        // Objects and scalars are the same everywhere, or a type mismatch.
+        let Some(first) = first else { return };
+        let Some((_, mut common)) = known(&resolvers[first]) else { return };
+        let mut differs = None;
+        for resolver in resolvers {
+            let Some((_, objects)) = known(resolver) else { continue };
+            if differs.is_none() && objects != common {
+                differs = Some(resolver);
+            }
+            common.retain(|object| objects.contains(object));
+        }
+        let Some((other, definition)) = differs else { return };
+        let (index, base) = resolvers[first];
+        let (message, code) = if common.is_empty() {
+            let message = format!(
+                "`{coordinate}` is shared, and no type of object is one that all its fragments can answer with."
+            );
+            (message, "SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES")
+        } else {
+            let message =
+                format!("`{coordinate}` is shared, and its fragments can answer with different types of objects.");
+            (message, "INCONSISTENT_RUNTIME_TYPES_FOR_SHAREABLE_RETURN")
+        };
+        let diagnostic =
+            if common.is_empty() { Diagnostic::error(code, message) } else { Diagnostic::hint(code, message) };
+        self.out.push(
+            diagnostic
+                .at(subgraphs[*other].at_name(&definition.name), "")
+                .at(subgraphs[index].at_name(&base.name), "")
+                .help("Each fragment gives the same object, so all of them know its type: define it in each."),
+        );
     }
 
     fn refuse_shared_subscription(

@@ -22,7 +22,7 @@ impl<'a> Merger<'a> {
                 directives.push(component(directive("join__unionMember", vec![graph, member])));
             }
         }
-        directives.extend(self.marks(&elements).into_iter().map(component));
+        directives.extend(self.marks(&format!("`{name}`"), &elements).into_iter().map(component));
         for (member, in_) in members.iter().filter(|(_, in_)| in_.len() < sources.len()) {
             let missing = sources.iter().find(|(index, _)| !in_.contains(index));
             let message = format!("`{member}` is a member of `{name}` in {} only.", self.list(in_.iter().copied()));

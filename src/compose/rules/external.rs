@@ -1,8 +1,11 @@
 //! `@external`: only on what a key, `@requires`, `@provides` or an interface needs, and never on an interface's own fields.
 
+use apollo_compiler::Node;
+use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
 use crate::compose::directives::Known;
+use crate::compose::links::Dialect;
 use crate::compose::subgraph::{Subgraph, fields_of};
 use crate::diagnostic::Diagnostic;
 
@@ -20,17 +23,47 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                 );
                 continue;
             }
+            merged_on_external(subgraph, &format!("{name}.{field_name}"), field, out);
+            for (known, canonical) in [(Known::Requires, "requires"), (Known::Provides, "provides")] {
+                if let Some(other) = subgraph.first(&field.directives, known) {
+                    let message = format!("`{name}.{field_name}` is `@external` here, and has `@{canonical}`.");
+                    out.push(
+                        Diagnostic::error("EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE", message)
+                            .at(subgraph.at(other), "")
+                            .help("Remove one of the two: a field that another fragment resolves needs nothing here."),
+                    );
+                }
+            }
             let coordinate = (name.clone(), field_name.clone());
             let selected =
                 [&facts.key_fields, &facts.provided, &facts.required].iter().any(|set| set.contains(&coordinate));
             if selected || is_asked_by_interface(subgraph, ty, field_name) {
                 continue;
             }
+            // An upgrade takes unused external fields away, unless a type has nothing else.
+            let old = subgraph.names.dialect == Dialect::Federation1;
+            let code = if old { "TYPE_WITH_ONLY_UNUSED_EXTERNAL" } else { "EXTERNAL_UNUSED" };
             let message = format!("`{name}.{field_name}` is `@external`, and nothing in this fragment uses it.");
             out.push(
-                Diagnostic::error("EXTERNAL_UNUSED", message)
+                Diagnostic::error(code, message)
                     .at(subgraph.at(applied), "")
                     .help("Remove the field, or name it in a `@key`, `@requires` or `@provides`."),
+            );
+        }
+    }
+}
+
+/// What the graph says of a field is said by whoever resolves it.
+fn merged_on_external(subgraph: &Subgraph, coordinate: &str, field: &Node<FieldDefinition>, out: &mut Vec<Diagnostic>) {
+    for applied in field.directives.iter() {
+        use Known::{Authenticated, Cost, Inaccessible, ListSize, Policy, RequiresScopes, Tag};
+        let Some((known, canonical)) = subgraph.names.get(&applied.name) else { continue };
+        if matches!(known, Authenticated | Cost | Inaccessible | ListSize | Policy | RequiresScopes | Tag) {
+            let message = format!("`{coordinate}` is `@external` here, and has `@{canonical}`.");
+            out.push(
+                Diagnostic::error("MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL", message)
+                    .at(subgraph.at(applied), "")
+                    .help("Put it on the field in the fragment that resolves it."),
             );
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Codes {
     pub(super) directive: &'static str,
     pub(super) not_a_string: &'static str,
     pub(super) invalid: &'static str,
+    /// A directive is applied in the field set.
+    pub(super) with_directive: &'static str,
 }
 
 /// Checks that a field set is a string, parses, and selects what there is; then calls `visit` for each field.
@@ -40,7 +42,8 @@ pub(super) fn check<'a>(
     for problem in problems {
         let message =
             format!("{what} has no valid field set \"{}\": {}.", text.trim(), problem.message.trim_end_matches('.'));
-        let mut error = Diagnostic::error(codes.invalid, message).at(inside(subgraph, application, problem.offset), "");
+        let code = if problem.directive { codes.with_directive } else { codes.invalid };
+        let mut error = Diagnostic::error(code, message).at(inside(subgraph, application, problem.offset), "");
         error.help = problem.help;
         out.push(error);
     }

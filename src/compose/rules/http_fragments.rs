@@ -14,6 +14,9 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
             connected_roots(subgraph, out);
             each_applied(subgraph, &mut |directive, known, on_type| {
                 let help = match known {
+                    Known::Context | Known::FromContext => {
+                        "A call knows its own object only: take a field of it as an argument with `@require`."
+                    }
                     Known::External | Known::Requires => "Take what the call needs as an argument with `@require`.",
                     Known::Provides => {
                         "Map the fields in the `selection` of the `@connect`, and mark them `@shareable`."

@@ -4,12 +4,27 @@ use apollo_compiler::Schema;
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::ExtendedType;
 
+use crate::compose::directives::Known;
 use crate::compose::facts::Application;
 use crate::compose::subgraph::Subgraph;
 use crate::diagnostic::Diagnostic;
 
 /// Every implementation of the fragment has the interface's keys.
 pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
+    if let Some(minor) = subgraph.names.federation.filter(|minor| *minor < 3) {
+        for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| ty.is_interface()) {
+            for applied in subgraph.all(ty.directives(), Known::Key) {
+                let message =
+                    format!("`{name}` is an interface with a `@key`, which Federation v2.{minor} does not have.");
+                out.push(
+                    Diagnostic::error("KEY_UNSUPPORTED_ON_INTERFACE", message)
+                        .at(subgraph.at(applied), "")
+                        .help("Link v2.3 or a newer one."),
+                );
+            }
+        }
+        return;
+    }
     for (name, _) in subgraph.schema.types.iter().filter(|(_, ty)| ty.is_interface()) {
         for key in subgraph.facts.keys_of(name) {
             let Some(text) = canonical(key) else { continue };

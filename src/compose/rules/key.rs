@@ -6,7 +6,12 @@ use super::field_sets::{self, Codes, describe, inside};
 use crate::compose::subgraph::Subgraph;
 use crate::diagnostic::Diagnostic;
 
-const CODES: Codes = Codes { directive: "key", not_a_string: "KEY_INVALID_FIELDS_TYPE", invalid: "KEY_INVALID_FIELDS" };
+const CODES: Codes = Codes {
+    directive: "key",
+    not_a_string: "KEY_INVALID_FIELDS_TYPE",
+    invalid: "KEY_INVALID_FIELDS",
+    with_directive: "KEY_DIRECTIVE_IN_FIELDS_ARG",
+};
 
 pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
     for key in &subgraph.facts.keys {

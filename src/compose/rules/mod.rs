@@ -3,7 +3,11 @@
 //! In: each fragment by itself, then all of them with the merged document. Out: diagnostics. A rule only looks; nothing
 //! is changed here.
 
+mod access;
+pub(crate) mod compose_directives;
 mod connectors;
+mod contexts;
+mod costs;
 mod external;
 mod fallback_values;
 mod field_sets;
@@ -29,12 +33,16 @@ use apollo_compiler::Schema;
 use super::findings::Soundness;
 use super::subgraph::Subgraph;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::supergraph::Supergraph;
 
 /// Looks at one fragment.
 type FragmentRule = fn(&Subgraph, &mut Vec<Diagnostic>);
 
 /// Looks at all fragments, and at what they merged into.
 type GraphRule = fn(&[Subgraph], &Schema, &mut Vec<Diagnostic>);
+
+/// Looks at the graph as it was read from what was merged.
+type SupergraphRule = fn(&Supergraph, &[Subgraph], &mut Vec<Diagnostic>);
 
 const FRAGMENT_RULES: &[FragmentRule] = &[
     key::check,
@@ -49,6 +57,10 @@ const FRAGMENT_RULES: &[FragmentRule] = &[
     lookups::check,
     connectors::check,
     policies::check,
+    access::check,
+    compose_directives::check,
+    costs::check,
+    contexts::check,
     subscriptions::check,
 ];
 
@@ -60,6 +72,8 @@ const GRAPH_RULES: &[GraphRule] = &[
     inaccessible::check,
     fallback_values::check,
 ];
+
+const SUPERGRAPH_RULES: &[SupergraphRule] = &[access::check_requirements];
 
 /// Codes that conclude from something that lacks: where a name means nothing, that may only seem so.
 const FROM_ABSENCE: &[&str] = &[
@@ -82,6 +96,7 @@ const FROM_ABSENCE: &[&str] = &[
     "PROVIDES_FIELDS_MISSING_EXTERNAL",
     "REQUIRES_FIELDS_MISSING_EXTERNAL",
     "TIMEOUT_ON_SHARED_LOAD",
+    "TYPE_WITH_ONLY_UNUSED_EXTERNAL",
     "UNSUPPORTED_FEATURE",
     "UNUSED_ARGUMENT",
 ];
@@ -137,4 +152,9 @@ pub(crate) fn check_fragments(subgraphs: &mut [Subgraph], out: &mut Vec<Diagnost
 /// All of them together.
 pub(crate) fn check_graph(subgraphs: &[Subgraph], document: &Schema, out: &mut Vec<Diagnostic>) {
     GRAPH_RULES.iter().for_each(|rule| rule(subgraphs, document, out));
+}
+
+/// The graph that came of them.
+pub(crate) fn check_supergraph(supergraph: &Supergraph, subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
+    SUPERGRAPH_RULES.iter().for_each(|rule| rule(supergraph, subgraphs, out));
 }

@@ -4,8 +4,12 @@ use super::field_sets::{self, Codes, describe, inside, plain_leaves};
 use crate::compose::subgraph::Subgraph;
 use crate::diagnostic::Diagnostic;
 
-const CODES: Codes =
-    Codes { directive: "provides", not_a_string: "PROVIDES_INVALID_FIELDS_TYPE", invalid: "PROVIDES_INVALID_FIELDS" };
+const CODES: Codes = Codes {
+    directive: "provides",
+    not_a_string: "PROVIDES_INVALID_FIELDS_TYPE",
+    invalid: "PROVIDES_INVALID_FIELDS",
+    with_directive: "PROVIDES_DIRECTIVE_IN_FIELDS_ARG",
+};
 
 pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
     for provides in &subgraph.facts.provides {

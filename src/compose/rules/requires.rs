@@ -4,8 +4,12 @@ use super::field_sets::{self, Codes, describe, inside, plain_leaves};
 use crate::compose::subgraph::Subgraph;
 use crate::diagnostic::Diagnostic;
 
-const CODES: Codes =
-    Codes { directive: "requires", not_a_string: "REQUIRES_INVALID_FIELDS_TYPE", invalid: "REQUIRES_INVALID_FIELDS" };
+const CODES: Codes = Codes {
+    directive: "requires",
+    not_a_string: "REQUIRES_INVALID_FIELDS_TYPE",
+    invalid: "REQUIRES_INVALID_FIELDS",
+    with_directive: "REQUIRES_DIRECTIVE_IN_FIELDS_ARG",
+};
 
 pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
     for requires in &subgraph.facts.requires {

@@ -73,7 +73,8 @@ impl Search<'_> {
         for root in ["Query", "Mutation", "Subscription"] {
             if self.supergraph.api.get_object(root).is_some() {
                 let root = Name::new_static_unchecked(root);
-                self.enter(None, None, &root, Vec::new());
+                let roots = self.reach.roots(&root);
+                self.enter(None, None, &root, roots);
             }
         }
         while let Some((step, reached)) = self.queue.pop_front() {

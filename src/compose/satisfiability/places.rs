@@ -118,6 +118,11 @@ impl<'a> Places<'a> {
         Some(self.add(Place { subgraph, ty: ty.clone(), mapped: None, provided: FieldSet::default() }))
     }
 
+    /// A root type in every subgraph that has it.
+    pub(super) fn roots(&mut self, root: &Name) -> Vec<PlaceId> {
+        (0..self.supergraph.subgraphs.len()).filter_map(|subgraph| self.root(subgraph, root)).collect()
+    }
+
     /// What an entity resolver of a subgraph gives for an object of a concrete type; `None` where the subgraph does not
     /// know that type.
     pub(super) fn entered(
@@ -304,6 +309,13 @@ impl<'a> Places<'a> {
             Some(ExtendedType::Union(union)) => union.members.iter().map(|m| m.name.clone()).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a subgraph knows every object of the graph that implements an interface as one that does.
+    pub(super) fn knows_all(&self, subgraph: usize, interface: &Name) -> bool {
+        let known = self.implementers[subgraph].get(interface);
+        let all = self.merged_implementers.get(interface).into_iter().flatten();
+        all.into_iter().all(|object| known.is_some_and(|known| known.contains(object)))
     }
 
     /// Whether a concrete type of the graph is a type condition's, anywhere.

@@ -35,9 +35,21 @@ impl Reached {
 /// Entity resolvers of one type that ask for the same.
 struct Door {
     key: FieldSet,
-    /// The concrete type must be known to go through, because the representation carries it.
-    needs_typename: bool,
+    by: DoorName,
     leads_to: Vec<PlaceId>,
+}
+
+/// By which name an object is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum DoorName {
+    /// That of its concrete type, which must be known.
+    Own,
+    /// That of an interface, which stands for it there.
+    InterfaceObject,
+    /// That of an interface, to learn its concrete type: only where its places do not tell it.
+    Interface,
+    /// None: it is the query root.
+    None,
 }
 
 /// The ways into a concrete type.
@@ -56,9 +68,9 @@ struct Doors {
 type Asked = (Name, Vec<PlaceId>);
 
 impl Doors {
-    fn new(groups: IndexMap<(FieldSet, bool), Vec<PlaceId>>, supergraph: &Supergraph, places: &Places<'_>) -> Self {
+    fn new(groups: IndexMap<(FieldSet, DoorName), Vec<PlaceId>>, supergraph: &Supergraph, places: &Places<'_>) -> Self {
         let mut of_type = Self::default();
-        for (index, ((key, needs_typename), leads_to)) in groups.into_iter().enumerate() {
+        for (index, ((key, by), leads_to)) in groups.into_iter().enumerate() {
             for place in &leads_to {
                 let behind = of_type.behind.entry(*place).or_default();
                 if behind.last() != Some(&index) {
@@ -77,7 +89,7 @@ impl Doors {
                     }
                 }
             }
-            of_type.doors.push(Door { key, needs_typename, leads_to });
+            of_type.doors.push(Door { key, by, leads_to });
         }
         of_type
     }
@@ -100,23 +112,26 @@ pub(super) struct Reach<'a> {
 impl<'a> Reach<'a> {
     pub(super) fn new(supergraph: &'a Supergraph, mut places: Places<'a>) -> Self {
         let mut doors: HashMap<Name, Rc<Doors>> = HashMap::default();
-        for root in ["Query", "Mutation", "Subscription"] {
-            let root = Name::new_static_unchecked(root);
-            let subgraphs = 0..supergraph.subgraphs.len();
-            let roots: Vec<PlaceId> = subgraphs.filter_map(|subgraph| places.root(subgraph, &root)).collect();
-            // Nothing need be known to ask a root.
-            let groups = [((FieldSet::default(), false), roots)];
-            doors.insert(root, Rc::new(Doors::new(groups.into_iter().collect(), supergraph, &places)));
-        }
+        // Nothing need be known to ask a query root, wherever it stands. A mutation runs where it stands, and nowhere else.
+        let root = Name::new_static_unchecked("Query");
+        let groups = [((FieldSet::default(), DoorName::None), places.roots(&root))];
+        doors.insert(root, Rc::new(Doors::new(groups.into_iter().collect(), supergraph, &places)));
         for (ty, resolvers) in places.resolvers() {
-            let mut groups: IndexMap<(FieldSet, bool), Vec<PlaceId>> = IndexMap::default();
+            let mut groups: IndexMap<(FieldSet, DoorName), Vec<PlaceId>> = IndexMap::default();
             for (subgraph, index) in resolvers {
                 let of = &supergraph.subgraphs[subgraph];
                 let resolver = &of.resolvers[index];
                 let Some(place) = places.entered(subgraph, &resolver.type_name, &resolver.via, &ty) else { continue };
-                // By an interface's key any of its objects can be asked for, whatever its concrete type.
-                let needs_typename = resolver.type_name == ty;
-                groups.entry((resolver.key.clone(), needs_typename)).or_default().push(place);
+                let by = match of.types.get(&resolver.type_name).is_some_and(|facts| facts.is_interface_object) {
+                    true => DoorName::InterfaceObject,
+                    false if resolver.type_name == ty => DoorName::Own,
+                    false => DoorName::Interface,
+                };
+                // Sent by the interface's name, an object can be any of its types.
+                if by == DoorName::Interface && !places.knows_all(subgraph, &resolver.type_name) {
+                    continue;
+                }
+                groups.entry((resolver.key.clone(), by)).or_default().push(place);
             }
             doors.insert(ty, Rc::new(Doors::new(groups, supergraph, &places)));
         }
@@ -132,6 +147,11 @@ impl<'a> Reach<'a> {
         }
         let (known, growing) = (HashMap::default(), Vec::new());
         Self { supergraph, places, doors, connected, connected_requiring, known, growing }
+    }
+
+    /// A root type in every subgraph that has it.
+    pub(super) fn roots(&mut self, root: &Name) -> Vec<PlaceId> {
+        self.places.roots(root)
     }
 
     fn doors_of(&self, ty: &Name) -> Rc<Doors> {
@@ -192,7 +212,12 @@ impl<'a> Reach<'a> {
         loop {
             let mut progress = false;
             for (index, door) in doors.doors.iter().enumerate() {
-                if reached.open[index] || (door.needs_typename && !self.knows_typename_with(&reached, &doors)) {
+                let is_shut = match door.by {
+                    DoorName::Own => !self.knows_typename_with(&reached, &doors),
+                    DoorName::Interface => self.is_told(&reached.base),
+                    DoorName::InterfaceObject | DoorName::None => false,
+                };
+                if reached.open[index] || is_shut {
                     continue;
                 }
                 if self.can_select(ty, &reached, &door.key) {
@@ -237,6 +262,11 @@ impl<'a> Reach<'a> {
         requires.is_some_and(|requires| self.can_select(ty, reached, requires))
     }
 
+    /// Whether one of some places tells the concrete type.
+    fn is_told(&self, base: &[PlaceId]) -> bool {
+        base.iter().any(|place| !self.places.is_interface_object(*place))
+    }
+
     /// Whether any place knows the concrete type.
     pub(super) fn knows_typename(&self, ty: &Name, reached: &Reached) -> bool {
         self.knows_typename_with(reached, &self.doors_of(ty))
@@ -244,7 +274,7 @@ impl<'a> Reach<'a> {
 
     fn knows_typename_with(&self, reached: &Reached, doors: &Doors) -> bool {
         let knows = |place: &PlaceId| !self.places.is_interface_object(*place);
-        reached.base.iter().any(knows)
+        self.is_told(&reached.base)
             || doors.doors.iter().zip(&reached.open).any(|(door, open)| *open && door.leads_to.iter().any(knows))
     }
 
@@ -337,10 +367,11 @@ impl<'a> Reach<'a> {
         found
     }
 
-    /// The keys by which a subgraph could be entered for a type.
-    pub(super) fn keys_into(&self, ty: &Name, subgraph: usize) -> Vec<&FieldSet> {
+    /// The keys by which a subgraph could be entered for a type, if they could be had.
+    pub(super) fn keys_into(&self, ty: &Name, reached: &Reached, subgraph: usize) -> Vec<&FieldSet> {
         let doors = self.doors.get(ty).map(|doors| doors.doors.as_slice()).unwrap_or_default();
         let leads = |door: &&Door| door.leads_to.iter().any(|place| self.places.get(*place).subgraph == subgraph);
-        doors.iter().filter(leads).map(|door| &door.key).collect()
+        let is_own = |door: &&Door| door.by != DoorName::Interface || !self.knows_typename(ty, reached);
+        doors.iter().filter(leads).filter(is_own).map(|door| &door.key).collect()
     }
 }

@@ -24,7 +24,7 @@ impl Search<'_> {
         let mut by_reasons: IndexMap<Vec<(usize, String)>, Vec<Name>> = IndexMap::default();
         for field in fields {
             let all = 0..self.supergraph.subgraphs.len();
-            let reasons = all.filter_map(|i| Some((i, self.reason(i, ty, &field, &at, &known)?))).collect();
+            let reasons = all.filter_map(|i| Some((i, self.reason(i, ty, &field, reached, &at, &known)?))).collect();
             by_reasons.entry(reasons).or_default().push(field);
         }
         for (reasons, fields) in by_reasons {
@@ -44,10 +44,16 @@ impl Search<'_> {
             for (index, field) in places.take(PLACES_MAX) {
                 error = error.at(self.place(index, ty, field), "");
             }
-            self.out.push(error.help(format!(
-                "Give `{ty}` a `@key` there with fields that can be had from {}, or move what is asked for to where the object comes from.",
-                list_of(&known)
-            )));
+            let known = list_of(&known);
+            self.out.push(error.help(match ty.as_str() {
+                // It runs at the root of an operation, in the client's order.
+                "Mutation" | "Subscription" => {
+                    format!("Nobody can be asked for a `{ty}` below an object: remove the field, or move what is asked for to {known}.")
+                }
+                _ => format!(
+                    "Give `{ty}` a `@key` there with fields that can be had from {known}, or move what is asked for to where the object comes from."
+                ),
+            }));
         }
     }
 
@@ -75,7 +81,15 @@ impl Search<'_> {
     }
 
     /// Why a subgraph that has the field cannot be asked; `None` for one that has not.
-    fn reason(&self, index: usize, ty: &Name, field: &Name, at: &[usize], known: &[String]) -> Option<String> {
+    fn reason(
+        &self,
+        index: usize,
+        ty: &Name,
+        field: &Name,
+        reached: &Reached,
+        at: &[usize],
+        known: &[String],
+    ) -> Option<String> {
         let subgraph: &Subgraph = &self.supergraph.subgraphs[index];
         let facts =
             self.names_in(index, ty).into_iter().find_map(|name| subgraph.types.get(&name)?.fields.get(field))?;
@@ -95,7 +109,7 @@ impl Search<'_> {
         if facts.external {
             return None;
         }
-        let keys = self.reach.keys_into(ty, index);
+        let keys = self.reach.keys_into(ty, reached, index);
         if keys.is_empty() {
             return Some(format!("{name} has it, but cannot be asked for a `{ty}`: it has no key or lookup for it."));
         }

@@ -39,6 +39,7 @@ fn users_plan() -> Plan {
         position: PositionId(1),
         types: Vec::new(),
         link: at(0, 5),
+        asked: AskedFor::Entities,
         representation: by_id(RepresentationTypename::Fixed(name("User")), at(0, 0)),
         shape: ShapeId(2),
         variable: "representations".into(),

@@ -183,6 +183,7 @@ fn batch_plan(graph: &Supergraph) -> Plan {
             position: PositionId(1),
             types: Vec::new(),
             link: at(0, 4),
+            asked: AskedFor::Entities,
             representation: key(&[("hall", 0), ("number", 1)]),
             shape: ShapeId(3),
             variable: String::new(),
@@ -263,6 +264,7 @@ async fn a_batch_with_strangers() {
         let graph = graph(&service.url);
         let mut plan = batch_plan(&graph);
         let ProjectionValue::Object { object, .. } = &mut plan.projection.branches[0].fields[0].value else { panic!() };
+        let object = Arc::get_mut(object).unwrap();
         object.branches[0].fields.retain(|field| field.response_key == "stars");
         let response = respond_with(&graph, plan, &HeaderMap::new(), &hall(json!("1"))).await;
         let seats = response["data"]["seats"].as_array().unwrap().iter();
@@ -295,6 +297,7 @@ async fn single_lookups_and_missing_entities() {
             position: PositionId(1),
             types: Vec::new(),
             link: at(0, 4),
+            asked: AskedFor::Entities,
             representation: key(&[("hall", 0), ("number", 1)]),
             shape: ShapeId(3),
             variable: String::new(),
@@ -332,6 +335,7 @@ async fn a_connected_field_calls_once_for_equal_objects() {
             position: PositionId(1),
             types: Vec::new(),
             link: at(0, 4),
+            asked: AskedFor::Entities,
             representation: key(&[("number", 1)]),
             shape: ShapeId(3),
             variable: String::new(),

@@ -19,7 +19,7 @@ use super::{Execution, Prepared, execute};
 use crate::operation::{OperationType, Variables};
 use crate::planner::Plan;
 use crate::planner::plan::*;
-use crate::supergraph::{Subgraph, SubgraphId, SubgraphKind, Supergraph};
+use crate::supergraph::{AccessRules, Subgraph, SubgraphId, SubgraphKind, Supergraph};
 
 pub(super) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -44,7 +44,13 @@ pub(super) fn subgraph(name: &str, url: Option<String>, schema: &str) -> Subgrap
 
 pub(super) fn supergraph(schema: &str, subgraphs: Vec<Subgraph>) -> Supergraph {
     let schema = Schema::parse_and_validate(schema, "schema.graphql").unwrap();
-    Supergraph { subgraphs, schema: schema.clone().into_inner(), api: Arc::new(schema), sdl: "".into() }
+    Supergraph {
+        subgraphs,
+        schema: schema.clone().into_inner(),
+        api: Arc::new(schema),
+        access: AccessRules::default(),
+        sdl: "".into(),
+    }
 }
 
 /// `key: Leaf` or a nested shape.
@@ -123,7 +129,7 @@ pub(super) fn object(
         field_name: name(key),
         response_key: name(key),
         ty: ty(ty_text),
-        value: ProjectionValue::Object { from: vec![from], object: Box::new(object) },
+        value: ProjectionValue::Object { from: vec![from], object: Arc::new(object) },
         fallback: None,
     }
 }
@@ -177,7 +183,8 @@ pub(super) async fn respond_with(
         config: &|_| &Value::Null,
         introspection: &HashMap::new(),
     })
-    .await;
+    .await
+    .body;
     serde_json::from_slice(&text)
         .unwrap_or_else(|error| panic!("{error} in the response {}", String::from_utf8_lossy(&text)))
 }

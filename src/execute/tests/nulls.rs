@@ -42,7 +42,7 @@ fn a_plan(types: [&str; 4], fallback: Option<(usize, Fallback)>) -> Plan {
     let [mut a, mut list, x, items] = fields;
     let put = |field: &mut ProjectionField, fields: Vec<ProjectionField>| {
         if let ProjectionValue::Object { object, .. } = &mut field.value {
-            object.branches[0].fields = fields;
+            Arc::get_mut(object).unwrap().branches[0].fields = fields;
         }
     };
     put(&mut list, vec![x]);

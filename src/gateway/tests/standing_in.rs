@@ -229,6 +229,8 @@ async fn the_last_thumb_stands_in_for_an_hour_and_for_its_user_only() {
     assert_eq!(told(&response)[0], "videos.0.thumbRating DOWNSTREAM_STATUS VALUE");
     world.turn("rating", Mode::Works);
     assert_eq!(thumbs(&world.ask("ada", THUMBS).await), ["UP", "UP"]);
+    let counted = world.gateway.statistics().stood_in();
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), [("rating".into(), StoodIn { values: 4, stale: 2 })]);
 }
 
 #[tokio::test]

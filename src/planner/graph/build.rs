@@ -1,5 +1,6 @@
 //! Supergraph → [`Graph`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apollo_compiler::ast::Type;
@@ -11,6 +12,7 @@ use super::views::{View, below, normal_form, on_object, possible_in, resolves};
 use super::{Edge, FieldInfo, Graph, Node, NodeId, NodeKind, Resolver, ResolverMode, Sym, TypeInfo};
 use crate::operation::possible_types;
 use crate::planner::plan::Leaf;
+use crate::planner::policy;
 use crate::supergraph::{EntityResolver, FieldSet, ResolverVia, Subgraph, SubgraphId, SubgraphKind, Supergraph};
 
 impl Graph {
@@ -31,6 +33,7 @@ impl Graph {
         builder.drain();
         builder.holders();
         builder.drain();
+        builder.root_jumps();
         builder.graph
     }
 }
@@ -136,12 +139,50 @@ impl<'a> Builder<'a> {
             ResolverMode::Concrete => vec![type_sym],
             _ => self.implementers.get(&type_sym).map(|types| types.to_vec()).unwrap_or_default(),
         };
+        if matches!(mode, ResolverMode::Interface(_)) {
+            // Sent by the interface's name, an object can be any of its types.
+            let known = possible_in(&subgraph.schema, &resolver.type_name);
+            if !entered.iter().all(|object| known.contains(self.graph.name(*object))) {
+                return;
+            }
+        }
         for object in entered {
             if let Some(info) = self.graph.types.get_mut(&object) {
                 let key = Arc::clone(&key);
                 info.resolvers.push(Resolver { subgraph: id, index, key, mode, target, lookup });
             }
         }
+    }
+
+    /// Where the query root stands as the value of a field, any subgraph's root can be asked: there is only one such
+    /// object. Fields whose owner set different time limits are asked apart, as at the root of an operation.
+    fn root_jumps(&mut self) {
+        let key = Arc::new(FieldSet::default());
+        for root in self.graph.query_roots.clone() {
+            let Node { subgraph, type_name, .. } = self.graph.nodes[root.0 as usize];
+            let name = self.graph.name(type_name).clone();
+            let mut by_timeout: BTreeMap<Option<u64>, HashMap<Sym, Edge>> = BTreeMap::new();
+            for (field, edge) in &self.graph.nodes[root.0 as usize].edges {
+                let timeout = policy::root_timeout(self.supergraph, subgraph, &name, self.graph.name(*field));
+                by_timeout.entry(timeout).or_default().insert(*field, edge.clone());
+            }
+            let is_one = by_timeout.len() == 1;
+            for (index, edges) in by_timeout.into_values().enumerate() {
+                let target = if is_one { root } else { self.part_of_root(root, edges) };
+                let (key, mode) = (Arc::clone(&key), ResolverMode::Root);
+                let resolver = Resolver { subgraph, index: index as u32, key, mode, target, lookup: None };
+                if let Some(info) = self.graph.types.get_mut(&type_name) {
+                    info.resolvers.push(resolver);
+                }
+            }
+        }
+    }
+
+    fn part_of_root(&mut self, root: NodeId, edges: HashMap<Sym, Edge>) -> NodeId {
+        let Node { subgraph, type_name, kind, trusted, .. } = self.graph.nodes[root.0 as usize];
+        let id = NodeId(self.graph.nodes.len() as u32);
+        self.graph.nodes.push(Node { subgraph, type_name, kind, trusted, possible: vec![(type_name, id)], edges });
+        id
     }
 
     /// Which subgraphs resolve which fields of an object type, wherever they meet it.

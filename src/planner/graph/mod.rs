@@ -111,7 +111,7 @@ pub(crate) struct Edge {
 #[derive(Clone, Debug)]
 pub(crate) struct Resolver {
     pub(crate) subgraph: SubgraphId,
-    /// Index in the subgraph's `resolvers`.
+    /// Index in the subgraph's `resolvers`; of the query root, which of its parts.
     pub(crate) index: u32,
     pub(crate) key: Arc<FieldSet>,
     pub(crate) mode: ResolverMode,
@@ -128,8 +128,10 @@ pub(crate) enum ResolverMode {
     Concrete,
     /// The interface, which the subgraph knows as an object.
     InterfaceObject(Sym),
-    /// The interface, which the subgraph owns: it tells the concrete type.
+    /// The interface, which the subgraph owns: it tells the concrete type. Only for objects whose type nobody told yet.
     Interface(Sym),
+    /// Nothing: it is the query root, which every subgraph has at hand.
+    Root,
 }
 
 /// A field that a connector fetches for one object.

@@ -95,6 +95,10 @@ fn graph(seed: u64, reach: Reach) -> String {
     targets.extend((0..VALUES).map(|v| (format!("V{v}"), values[v])));
     targets.push(("I".to_owned(), members | object_in.map_or(0, |s| 1 << s)));
     targets.push(("U".to_owned(), entities[1] | entities[2]));
+    let with_root = maker.chance(3);
+    if with_root {
+        targets.push(("Query".to_owned(), every));
+    }
 
     let mut defined: Vec<(String, u32, Vec<Field>)> = Vec::new();
     for (index, set) in entities.iter().chain(&values).copied().enumerate() {
@@ -217,7 +221,7 @@ fn graph(seed: u64, reach: Reach) -> String {
     out.push_str("type Query");
     (0..subgraphs).for_each(|s| out.push_str(&join_type(s, "")));
     let mut roots = Vec::new();
-    for (index, (target, known)) in targets.iter().enumerate() {
+    for (index, (target, known)) in targets.iter().filter(|(target, _)| target != "Query").enumerate() {
         let holders = maker.some(*known);
         let joins = (0..subgraphs).map(|s| has(holders, s).then(String::new)).collect();
         let ty = if index % 2 == 0 { target.clone() } else { format!("[{target}]") };

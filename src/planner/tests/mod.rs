@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apollo_compiler::ExecutableDocument;
+use apollo_compiler::collections::HashSet;
 use apollo_compiler::validation::Valid;
 
 mod graphs;
@@ -16,7 +17,7 @@ mod random;
 mod reachable;
 mod size;
 
-use super::plan::{Call, ObjectProjection, ProjectionValue, RecordSource, ShapeId};
+use super::plan::{Call, ProjectionValue, RecordSource, ShapeId};
 use super::*;
 use crate::diagnostic::Source;
 use crate::operation::{Document, Limits, normalize};
@@ -80,22 +81,26 @@ pub(crate) fn check(plan: &Plan, supergraph: &Supergraph) {
             }
         }
     }
-    check_projection(plan, &plan.projection);
+    check_projection(plan);
 }
 
-fn check_projection(plan: &Plan, object: &ObjectProjection) {
-    for field in object.branches.iter().flat_map(|branch| &branch.fields) {
-        match &field.value {
-            ProjectionValue::Typename | ProjectionValue::Introspection => {}
-            ProjectionValue::Leaf { from, .. } => {
-                assert!(!from.is_empty(), "{}.{} comes from nowhere:\n{plan}", field.type_name, field.field_name);
-                from.iter().for_each(|slot| check_slot(plan, object.position.0, *slot));
-            }
-            ProjectionValue::Object { from, object: inner } => {
-                assert!(!from.is_empty(), "{}.{} comes from nowhere:\n{plan}", field.type_name, field.field_name);
-                from.iter().for_each(|slot| check_slot(plan, object.position.0, *slot));
-                check_projection(plan, inner);
-            }
+fn check_projection(plan: &Plan) {
+    let mut seen = HashSet::default();
+    let mut pending = vec![&plan.projection];
+    while let Some(object) = pending.pop() {
+        for field in object.branches.iter().flat_map(|branch| &branch.fields) {
+            let from = match &field.value {
+                ProjectionValue::Typename | ProjectionValue::Introspection | ProjectionValue::Denied => continue,
+                ProjectionValue::Leaf { from, .. } => from,
+                ProjectionValue::Object { from, object: inner } => {
+                    if seen.insert(Arc::as_ptr(inner)) {
+                        pending.push(inner);
+                    }
+                    from
+                }
+            };
+            assert!(!from.is_empty(), "{}.{} comes from nowhere:\n{plan}", field.type_name, field.field_name);
+            from.iter().for_each(|slot| check_slot(plan, object.position.0, *slot));
         }
     }
 }

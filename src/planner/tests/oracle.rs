@@ -20,7 +20,7 @@ use super::{cases, plan_text, supergraph};
 use crate::operation::possible_types;
 use crate::planner::Plan;
 use crate::planner::plan::{
-    Call, EntityInput, ObjectProjection, PositionId, ProjectionValue, RecordId, RecordSource, Representation,
+    AskedFor, Call, EntityInput, ObjectProjection, PositionId, ProjectionValue, RecordId, RecordSource, Representation,
     RepresentationTypename, SlotId, TypenameSource,
 };
 use crate::supergraph::{FieldSet, FieldSetItem, Subgraph, SubgraphId, SubgraphKind, Supergraph};
@@ -112,7 +112,13 @@ impl<'s> World<'s> {
                     .subgraphs
                     .iter()
                     .any(|s| s.types.get(&type_name).is_some_and(|t| !t.keys.is_empty()));
-                let number = if has_key { number % 3 } else { number };
+                let is_root =
+                    self.supergraph.schema.schema_definition.query.as_ref().is_some_and(|q| q.name == type_name);
+                let number = match (is_root, has_key) {
+                    (true, _) => 0,
+                    (_, true) => number % 3,
+                    _ => number,
+                };
                 Answer::Object(Object { type_name, number, sent: Map::new() })
             }
         }
@@ -404,11 +410,21 @@ impl Walk<'_, '_> {
                     let mut asked = Vec::new();
                     for input in inputs {
                         let (objects, representations) = self.representations(input);
-                        variables.insert(input.variable.clone(), Value::Array(representations));
+                        let value = match input.asked {
+                            AskedFor::Entities => Value::Array(representations),
+                            AskedFor::Root => Value::Bool(!objects.is_empty()),
+                        };
+                        variables.insert(input.variable.clone(), value);
                         asked.push(objects);
                     }
                     let data = self.ask(fetch.subgraph, &operation.text, variables);
                     for (number, (input, objects)) in inputs.iter().zip(asked).enumerate() {
+                        if input.asked == AskedFor::Root {
+                            for path in objects {
+                                self.links.insert((input.position.0, input.link.0, input.link.1, path), data.clone());
+                            }
+                            continue;
+                        }
                         let key = if inputs.len() == 1 { "_entities".to_owned() } else { format!("_e{number}") };
                         for (path, entity) in objects.into_iter().zip(data[&key].as_array().unwrap()) {
                             self.links.insert((input.position.0, input.link.0, input.link.1, path), entity.clone());
@@ -560,7 +576,7 @@ impl Walk<'_, '_> {
             };
             let value = match &field.value {
                 ProjectionValue::Typename => json!(type_name),
-                ProjectionValue::Introspection => Value::Null,
+                ProjectionValue::Introspection | ProjectionValue::Denied => Value::Null,
                 ProjectionValue::Leaf { from, .. } => first(from),
                 ProjectionValue::Object { from, object: below } => {
                     let instances = self.instances(below.position);

@@ -46,13 +46,15 @@ fn close(graph: &Graph, object: Sym, is_object: bool, places: &HashSet<NodeId>, 
     if nodes.is_empty() {
         return nodes;
     }
+    let was_known = is_known;
     loop {
         let mut has_changed = false;
         for resolver in graph.resolvers(object) {
             let Some(node) = graph.concrete(resolver.target, object) else { continue };
             let adds = !nodes.contains(&node) || (matches!(resolver.mode, ResolverMode::Interface(_)) && !is_known);
             if adds
-                && (is_known || resolver.mode != ResolverMode::Concrete)
+                && (is_known || !matches!(resolver.mode, ResolverMode::Concrete | ResolverMode::Root))
+                && !(was_known && matches!(resolver.mode, ResolverMode::Interface(_)))
                 && reads(graph, object, &nodes, &resolver.key, guard)
             {
                 nodes.insert(node);

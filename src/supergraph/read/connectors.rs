@@ -63,7 +63,7 @@ impl Reader<'_> {
             let definition = field_of(merged, type_name, field_name);
             let (true, Some(definition)) = (known, definition) else {
                 let message = format!("There is no `{type_name}.{field_name}` in subgraph {}.", self.called(*graph));
-                self.error("INVALID_SUPERGRAPH", message, on.first().and_then(|carried| carried.location));
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, on.first().and_then(|carried| carried.location));
                 continue;
             };
             let connector = self.connector(view, type_name, field_name, on, sources.get(graph));
@@ -83,7 +83,11 @@ impl Reader<'_> {
         let mut sources: HashMap<SubgraphId, Vec<Arc<connect::Source>>> = HashMap::default();
         for (element, carried) in carried.iter().filter(|(_, carried)| carried.name == "source") {
             if !matches!(element, Element::Schema) {
-                self.error("INVALID_SUPERGRAPH", "`@source` stands on the schema.".to_owned(), carried.location);
+                self.error(
+                    "INVALID_FEDERATION_SUPERGRAPH",
+                    "`@source` stands on the schema.".to_owned(),
+                    carried.location,
+                );
                 continue;
             }
             let place = self.place_of(carried);
@@ -281,12 +285,12 @@ impl Reader<'_> {
         let text = |name: &str| carried.argument(name).and_then(|value| value.as_str());
         let (Some(argument), Some(field)) = (text("argument"), text("field")) else {
             let message = format!("`@{}` is carried with an `argument` and a `field`.", carried.name);
-            self.error("INVALID_SUPERGRAPH", message, carried.location);
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, carried.location);
             return None;
         };
         let Some(argument) = definition.argument_by_name(argument) else {
             let message = format!("`{}` has no argument `{argument}`.", definition.name);
-            self.error("INVALID_SUPERGRAPH", message, carried.location);
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, carried.location);
             return None;
         };
         match KeyBinding::parse(field) {
@@ -310,7 +314,7 @@ impl Reader<'_> {
             && !field.directives.has(&hidden)
         {
             let message = format!("`{type_name}.{field_name}` is internal, but the document does not hide it.");
-            self.error("INVALID_SUPERGRAPH", message, internal.location);
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, internal.location);
         }
         for carried in &on.require {
             let argument = carried.argument("argument").and_then(|value| value.as_str());
@@ -320,7 +324,7 @@ impl Reader<'_> {
                     "`{type_name}.{field_name}({}:)` is filled by the gateway, but the document does not hide it.",
                     argument.name
                 );
-                self.error("INVALID_SUPERGRAPH", message, carried.location);
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, carried.location);
             }
         }
     }

@@ -97,7 +97,11 @@ impl Reader<'_> {
                     continue;
                 };
                 if !can_have_keys {
-                    self.error("INVALID_SUPERGRAPH", format!("`{}` cannot have a key.", ty.name()), location);
+                    self.error(
+                        "INVALID_FEDERATION_SUPERGRAPH",
+                        format!("`{}` cannot have a key.", ty.name()),
+                        location,
+                    );
                     continue;
                 }
                 let resolvable = self.boolean_argument(directive, "resolvable").unwrap_or(true);
@@ -164,7 +168,9 @@ impl Reader<'_> {
                 Parser::new()
                     .recursion_limit(32)
                     .parse_type(text, "type")
-                    .map_err(|_| self.error("INVALID_SUPERGRAPH", format!("`{text}` is not a type."), location))
+                    .map_err(|_| {
+                        self.error("INVALID_FEDERATION_SUPERGRAPH", format!("`{text}` is not a type."), location)
+                    })
                     .ok()
             });
             joins_so_far.push(FieldJoin {
@@ -216,7 +222,7 @@ impl Reader<'_> {
     pub(super) fn graph_argument(&mut self, directive: &Node<Directive>) -> Option<SubgraphId> {
         let Some(value) = given(directive, "graph") else {
             let message = format!("`@{}` needs a `graph`.", directive.name);
-            self.error("INVALID_SUPERGRAPH", message, directive.location());
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, directive.location());
             return None;
         };
         self.graph_value(value)
@@ -226,7 +232,7 @@ impl Reader<'_> {
         let found = value.as_enum().and_then(|name| self.graphs.get(name.as_str())).copied();
         if found.is_none() {
             let message = format!("`{value}` is not a value of `{}`.", self.join.graph_enum);
-            self.error("INVALID_SUPERGRAPH", message, value.location());
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, value.location());
         }
         found
     }
@@ -239,7 +245,7 @@ impl Reader<'_> {
         let value = given(directive, name)?;
         if value.as_str().is_none() {
             let message = format!("`@{}({name}:)` is a string.", directive.name);
-            self.error("INVALID_SUPERGRAPH", message, value.location());
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, value.location());
         }
         Some((value.as_str()?, value.location()))
     }
@@ -248,7 +254,7 @@ impl Reader<'_> {
         let value = given(directive, name)?;
         if value.to_bool().is_none() {
             let message = format!("`@{}({name}:)` is `true` or `false`.", directive.name);
-            self.error("INVALID_SUPERGRAPH", message, value.location());
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, value.location());
         }
         value.to_bool()
     }

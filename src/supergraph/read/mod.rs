@@ -32,6 +32,7 @@
 //!
 //! Internal lookups and required arguments are `@inaccessible` besides, so that every tool hides them.
 
+mod access;
 mod api;
 mod connectors;
 mod flatten;
@@ -74,6 +75,16 @@ pub fn supergraph(source: &Arc<Source>) -> (Option<Supergraph>, Vec<Diagnostic>)
 /// the fragments, and `sources` knows these, so that diagnostics point into the fragments.
 /// `None` exactly when a diagnostic is an error.
 pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
+    let (supergraph, diagnostics) = model(document, sources);
+    let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
+    (supergraph.filter(|_| sound), diagnostics)
+}
+
+/// The code of what is right, and cannot be run by this gateway.
+pub(crate) const UNSUPPORTED: &str = "UNSUPPORTED";
+
+/// Reads a document as far as it can be understood, even where a diagnostic is an error.
+pub(crate) fn model(document: &Schema, sources: &Sources) -> (Option<Supergraph>, Vec<Diagnostic>) {
     let flat = flatten::flatten(document);
     let document = flat.as_ref().unwrap_or(document);
     let (names, refused) = Names::read(document);
@@ -97,8 +108,7 @@ pub fn from_document(document: &Schema, sources: &Sources) -> (Option<Supergraph
         let place = d.labels.first().map(|label| (label.span.source.name.clone(), label.span.start));
         (d.severity == Severity::Hint, place)
     });
-    let sound = diagnostics.iter().all(|d| d.severity == Severity::Hint);
-    (supergraph.filter(|_| sound), diagnostics)
+    (supergraph, diagnostics)
 }
 
 /// A document that is being read.
@@ -126,6 +136,7 @@ impl Reader<'_> {
         let carried = self.carried();
         self.policies(&mut views, &carried);
         self.connectors(&mut views, &merged, &carried);
+        let access = self.access();
         let api = self.api(&merged);
 
         let query = merged.schema_definition.query.as_ref().map(|query| query.name.clone());
@@ -143,7 +154,13 @@ impl Reader<'_> {
                 timeout_ms: view.timeout_ms,
             })
             .collect();
-        Some(Supergraph { subgraphs, schema: merged, api: Arc::new(api?), sdl: self.document.to_string().into() })
+        Some(Supergraph {
+            subgraphs,
+            schema: merged,
+            api: Arc::new(api?),
+            access,
+            sdl: self.document.to_string().into(),
+        })
     }
 
     /// The `join__Graph` enum. `None` where there is none: then this is no supergraph.
@@ -151,7 +168,7 @@ impl Reader<'_> {
         let Some(ExtendedType::Enum(graphs)) = self.document.types.get(self.join.graph_enum.as_str()) else {
             let message = format!("There is no enum `{}`: this is not a supergraph document.", self.join.graph_enum);
             let help = "A schema fragment is put into a folder, and the folder is served; `--supergraph` takes what a composition printed.";
-            self.diagnostics.push(Diagnostic::error("INVALID_SUPERGRAPH", message).help(help));
+            self.diagnostics.push(Diagnostic::error("INVALID_FEDERATION_SUPERGRAPH", message).help(help));
             return None;
         };
         let mut entries: Vec<GraphEntry> = Vec::new();
@@ -161,7 +178,7 @@ impl Reader<'_> {
             let url = directive.and_then(|d| self.string_argument(d, "url")).map(|(url, _)| url.to_owned());
             if entries.iter().any(|entry| *entry.name == *name) {
                 let message = format!("Two subgraphs are named \"{name}\".");
-                self.error("INVALID_SUPERGRAPH", message, definition.location());
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, definition.location());
             }
             entries.push(GraphEntry { name: name.into(), url: url.filter(|url| !url.is_empty()) });
             self.graphs.insert(value.clone(), SubgraphId(index as u32));
@@ -170,15 +187,12 @@ impl Reader<'_> {
         Some(entries)
     }
 
-    /// Directives that change who may see what, or what is answered, and that nothing here honours yet: one error for
+    /// Directives that change what is answered, and that nothing here honours yet: one error for
     /// each, at the first place.
     fn refuse_unsupported(&mut self) {
-        let refused: Vec<(String, &str)> = ["authenticated", "requiresScopes", "policy", "context", "fromContext"]
+        let refused: Vec<(String, &str)> = ["context", "fromContext"]
             .into_iter()
-            .map(|element| {
-                let spec = if element == "fromContext" { "context" } else { element };
-                (self.names.directive(spec, element), element)
-            })
+            .map(|element| (self.names.directive("context", element), element))
             .collect();
         let mut places: IndexMap<&str, (usize, Option<SourceSpan>)> = IndexMap::default();
         let mut visit = |directive: &Node<Directive>| {
@@ -188,12 +202,7 @@ impl Reader<'_> {
         };
         for_each_directive(self.document, &mut visit);
         for (element, (count, location)) in places {
-            let why = if element.ends_with("ontext") {
-                "ignoring it would give other answers"
-            } else {
-                "ignoring it could show data to people who may not see it"
-            };
-            let message = format!("`@{element}` is not supported yet, and {why}.");
+            let message = format!("`@{element}` is not supported yet, and ignoring it would give other answers.");
             let text = if count > 1 { format!("and at {} more places", count - 1) } else { String::new() };
             let place = self.sources.span(location);
             self.diagnostics.push(Diagnostic::error("UNSUPPORTED", message).at(place, text));

@@ -9,7 +9,7 @@ use apollo_compiler::validation::Valid;
 
 use crate::connect::{Connector, TemplatePart};
 use crate::diagnostic::{Diagnostic, Severity, Source};
-use crate::supergraph::{FieldPolicy, ResolverVia, Subgraph, Supergraph, read};
+use crate::supergraph::{AccessRules, FieldPolicy, ResolverVia, Subgraph, Supergraph, read};
 
 fn source(name: &str, text: impl Into<String>) -> Arc<Source> {
     Arc::new(Source { name: name.to_owned(), text: text.into() })
@@ -158,12 +158,28 @@ fn describe(supergraph: &Supergraph) -> String {
     for subgraph in &supergraph.subgraphs {
         describe_subgraph(&mut out, subgraph);
     }
+    describe_access(&mut out, &supergraph.access);
     let (api, merged) = (supergraph.print_api(), crate::supergraph::print_sorted(&supergraph.schema));
     write!(out, "\n######## api\n\n{api}").unwrap();
     if merged != api {
         write!(out, "\n######## merged\n\n{merged}").unwrap();
     }
     out
+}
+
+fn describe_access(out: &mut String, access: &AccessRules) {
+    if access.is_empty() {
+        return;
+    }
+    writeln!(out, "\n######## access\n").unwrap();
+    for (name, access) in &access.types {
+        writeln!(out, "{name}: {access:?}").unwrap();
+    }
+    for (type_name, fields) in &access.fields {
+        for (name, access) in fields {
+            writeln!(out, "{type_name}.{name}: {access:?}").unwrap();
+        }
+    }
 }
 
 fn describe_subgraph(out: &mut String, subgraph: &Subgraph) {

@@ -123,7 +123,7 @@ impl Reader<'_> {
             if !ty.members.contains(member.as_str()) || !joins_of.has(*graph) {
                 let name = &ty.name;
                 let message = format!("`{member}` is not a member of `{name}` in subgraph {}.", self.called(*graph));
-                self.error("INVALID_SUPERGRAPH", message, ty.location());
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, ty.location());
             }
         }
         let mut members: HashMap<SubgraphId, IndexSet<&str>> = HashMap::default();
@@ -280,7 +280,7 @@ impl Reader<'_> {
             if !declared.contains(interface.as_str()) || !joins_of.has(*graph) {
                 let graph = self.called(*graph);
                 let message = format!("`{type_name}` does not implement `{interface}` in subgraph {graph}.");
-                self.error("INVALID_SUPERGRAPH", message, composite.location());
+                self.error("INVALID_FEDERATION_SUPERGRAPH", message, composite.location());
             }
         }
         let mut implements: HashMap<&str, IndexSet<SubgraphId>> = HashMap::default();
@@ -308,7 +308,7 @@ impl Reader<'_> {
             let graph = self.called(join.graph);
             let message =
                 format!("`{type_name}.{field_name}` is in subgraph {graph}, which has no type `{type_name}`.");
-            self.error("INVALID_SUPERGRAPH", message, join.location);
+            self.error("INVALID_FEDERATION_SUPERGRAPH", message, join.location);
         }
         found.map(|position| &mut parts[*position])
     }
