@@ -485,15 +485,21 @@ impl<'a> Assembler<'_, 'a> {
             });
             groups.entry(fields.collect()).or_default().push(*object);
         }
-        let is_single = groups.len() == 1;
-        let mut branches = Vec::new();
+        let mut branches: Vec<RepresentationBranch> = Vec::new();
         for (fields, types) in groups {
             let names = types.iter().map(|object| self.draft.graph.name(*object).clone());
             let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs, _)| {
                 self.representation_field(name, is_key, &below, &needs, &types)
             });
-            let types_sent = if is_single { Vec::new() } else { names.collect() };
-            branches.push(RepresentationBranch { types: types_sent, fields: fields.collect() });
+            let fields: Vec<RepresentationField> = fields.collect();
+            // Different needs may well read the same, and where all types do, the type need not be known.
+            match branches.iter_mut().find(|known| known.fields == fields) {
+                Some(known) => known.types.extend(names),
+                None => branches.push(RepresentationBranch { types: names.collect(), fields }),
+            }
+        }
+        if let [only] = branches.as_mut_slice() {
+            only.types.clear();
         }
         branches
     }

@@ -413,8 +413,10 @@ impl Graph {
             if rng.percent(70) {
                 let owners = if rng.percent(30) { rng.some(&homes) } else { vec![*rng.pick(&homes)] };
                 // A type may promise more than its interfaces do.
-                let wrap = if rng.percent(30) { "@!" } else { wrap };
-                fields.push(Field::new(name.to_owned(), inner, wrap, owners));
+                let promised = if rng.percent(30) { "@!" } else { wrap };
+                // The unsplit executor goes by the interface's type, so that must not show in nulls.
+                let protected = promised != wrap;
+                fields.push(Field { protected, ..Field::new(name.to_owned(), inner, promised, owners) });
             }
         }
         if !self.interfaces.is_empty() && rng.percent(60) {
@@ -422,8 +424,10 @@ impl Graph {
             self.settle(rng, Inner::Interface(0), &[owner]);
             let known = self.interfaces[0].known[&owner].clone();
             let inner = if rng.percent(40) { Inner::Interface(0) } else { Inner::Entity(*rng.pick(&known)) };
-            let wrap = *rng.pick(&["[@]", "[@!]!", "[@!]"]);
-            fields.push(Field::new("link".into(), inner, wrap, vec![owner]));
+            // (Objects that clients do not see are null.)
+            let is_open = inner == Inner::Interface(0);
+            let wrap = if is_open { "[@]" } else { *rng.pick(&["[@]", "[@!]!", "[@!]"]) };
+            fields.push(Field { protected: true, ..Field::new("link".into(), inner, wrap, vec![owner]) });
         }
         for number in 0..rng.between(3, 6) {
             let name = format!("f{entity}{number}");

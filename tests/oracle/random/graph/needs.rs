@@ -31,7 +31,7 @@ impl Graph {
     /// As `add_requires`, for a field of an HTTP/JSON fragment.
     fn add_required(&mut self, rng: &mut Rng, entity: usize, index: usize, by: usize) {
         let name = self.entities[entity].fields[index].name.clone();
-        if COMMON.iter().any(|(common, ..)| *common == name) {
+        if name == "link" || COMMON.iter().any(|(common, ..)| *common == name) {
             return;
         }
         for other in 0..index {
@@ -199,7 +199,9 @@ impl Graph {
     fn provide(&mut self, rng: &mut Rng, entity: usize, by: usize, may_nest: bool) -> Option<String> {
         let fits = |field: &Field| {
             let nested = matches!(field.inner, Inner::Entity(_)) && may_nest;
+            // (A provider must know all values of an enum.)
             (field.is_leaf() || nested)
+                && field.inner != Inner::Shade
                 && field.arguments.is_none()
                 && field.requires.is_none()
                 && field.required.is_empty()
