@@ -155,6 +155,24 @@ fn what_compose_prints_is_a_supergraph_that_reads_back() {
     assert_eq!((told.code, told.out.lines().last()), (0, Some("the supergraph composes: 2 types, 4 fields")));
 }
 
+/// A router that can run what this gateway cannot gets its document all the same; nobody takes it for a graph of ours.
+#[test]
+fn what_only_another_router_runs_is_printed_and_not_served() {
+    let text = r#"
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@context", "@fromContext"])
+        type Query { user: User }
+        type User @key(fields: "id") @context(name: "user") { id: ID!  currency: String  account: Account }
+        type Account @key(fields: "id") { id: ID!  balance(in: String @fromContext(field: "$user { currency }")): Int }
+    "#;
+    let place = folder(&[("schema/account.graphql", text)]);
+    let told = run(&place, &["compose"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.out.contains("contextArguments: [{context: \"account__user\""), "{}", told.out);
+    assert!(told.err.contains("hint[UNSUPPORTED]") && told.err.contains("`@fromContext`"), "{}", told.err);
+    let told = run(&place, &["check"]);
+    assert_eq!(told.code, 1, "{}", told.out);
+}
+
 #[test]
 fn a_plan_is_printed_and_a_wrong_query_has_a_place() {
     let place = folder(&[

@@ -11,7 +11,11 @@ use std::sync::Arc;
 use apollo_compiler::Schema;
 use weft::compose::{Composition, Fragment, compose, composition};
 use weft::diagnostic::{Severity, Source};
-use weft::supergraph::{Subgraph, Supergraph, read};
+use weft::supergraph::{Supergraph, read};
+
+#[allow(unreachable_pub, reason = "each test binary uses its own part")]
+#[path = "support/model.rs"]
+mod model;
 
 /// The fragments of a case.
 fn fragments(case: &Path) -> Vec<Fragment> {
@@ -60,14 +64,7 @@ fn reads_back(supergraph: &Supergraph) {
     let (read, diagnostics) = read::supergraph(&source);
     let read = read.unwrap_or_else(|| panic!("{}", diagnostics[0]));
     assert_eq!(read.sdl, supergraph.sdl);
-    assert_eq!(read.print_api(), supergraph.print_api());
-    assert_eq!(format!("{:?}", facts(&read)), format!("{:?}", facts(supergraph)));
-}
-
-/// What the model knows beside its schemas.
-fn facts(supergraph: &Supergraph) -> impl std::fmt::Debug {
-    let of = |s: &Subgraph| format!("{} {:?} {:?} {:?} {:?}", s.name, s.url, s.types, s.resolvers, s.timeout_ms);
-    (supergraph.subgraphs.iter().map(of).collect::<Vec<_>>(), format!("{:?}", supergraph.access))
+    assert_eq!(model::text(&read), model::text(supergraph));
 }
 
 /// The definitions that stand in every supergraph document would only hide what a case is about.

@@ -3,15 +3,23 @@
 mod support;
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
 use support::{Answer, DEADLINE, Gateway, SUPERGRAPH, eventually, exchange, post, replace, settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use weft::authorization::{self, Authenticator, KeySource};
 use weft::control::{Outcome, SchemaSource};
+use weft::gateway::{self, Unauthorized};
 use weft::server::{Server, Settings};
+use weft_loaders::Loaders;
 
 const JSON: &str = "content-type: application/json\r\n";
 const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
@@ -143,6 +151,32 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
         " ".repeat(1_001)
     );
     assert_eq!(exchange(gateway.address, chunked.as_bytes()).await.status, 413);
+}
+
+/// Clients that send all before they read anything would see no more than a connection that breaks.
+#[tokio::test]
+async fn a_refusal_waits_until_the_body_is_sent() {
+    let gateway = Gateway::start(settings()).await;
+    let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+    let length = 1_000_000;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: weft\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("a head");
+    for part in vec![b'x'; length].chunks(length / 4) {
+        stream.write_all(part).await.expect("it is read");
+        tokio::task::yield_now().await;
+    }
+    // The connection is whole: the next request is answered on it.
+    let next = format!(
+        "POST /graphql HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{JSON}content-length: {}\r\n\r\n{TYPENAME}",
+        TYPENAME.len()
+    );
+    stream.write_all(next.as_bytes()).await.expect("it is still open");
+    let mut answers = Vec::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answers)).await.expect("in time").expect("answers");
+    let answers = String::from_utf8_lossy(&answers);
+    assert!(answers.starts_with("HTTP/1.1 415 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
 }
 
 #[tokio::test]
@@ -313,6 +347,79 @@ type Query {
     for headers in ["content-type: text/plain\r\n", "content-type: application/x-www-form-urlencoded\r\n", ""] {
         let answer = post(gateway.admin, headers, query).await;
         assert_eq!((answer.status, answer.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{headers}");
+    }
+}
+
+/// `EdDSA` tokens of an issuer of its own, and a file with its key.
+struct Issuer(Ed25519KeyPair);
+
+impl Issuer {
+    fn new(file: &Path) -> Self {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("random bytes");
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+        let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]});
+        std::fs::write(file, set.to_string()).expect("written");
+        Self(pair)
+    }
+
+    fn sign(&self, claims: &serde_json::Value) -> String {
+        let base64 = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let signed =
+            format!("{}.{}", base64(json!({"alg": "EdDSA", "kid": "k"}).to_string()), base64(claims.to_string()));
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.0.sign(signed.as_bytes())))
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_what_the_graph_keeps_and_a_wrong_one_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (keys, file) = (folder.path().join("keys.json"), folder.path().join("supergraph.graphql"));
+    let issuer = Issuer::new(&keys);
+    let secured = SUPERGRAPH
+        .replace(
+            "join/v0.3\", for: EXECUTION)",
+            "join/v0.3\", for: EXECUTION)
+  @link(url: \"https://specs.apollo.dev/requiresScopes/v0.1\", for: SECURITY)",
+        )
+        .replace("hello(name: String!): String", "hello(name: String!): String @requiresScopes(scopes: [[\"greet\"]])");
+    std::fs::write(&file, secured).expect("written");
+    let jwt = authorization::Settings {
+        keys: vec![KeySource::File(keys)],
+        issuers: Vec::new(),
+        audiences: Vec::new(),
+        header: http::header::AUTHORIZATION,
+        leeway: Duration::from_secs(30),
+        refresh: Duration::from_secs(60),
+        scope_claims: vec!["scope".into()],
+        policy_claims: Vec::new(),
+    };
+    let query = r#"{"query":"{ hello(name: \"x\") }"}"#;
+    for (unauthorized, modern) in [(Unauthorized::Null, 200), (Unauthorized::Refuse, 403)] {
+        let loaders = Loaders::new(weft_loaders::Settings::default());
+        let authenticator = Authenticator::start(jwt.clone(), loaders).await.expect("keys");
+        let settings_of_gateway = gateway::Settings { unauthorized, ..gateway::Settings::default() };
+        let source = SchemaSource::Supergraph(file.clone());
+        let gateway = Gateway::serve_with(settings(), source, settings_of_gateway, authenticator).await;
+        let ask = async |headers: &str| gateway.post(&format!("{}{headers}", graphql_response()), query).await;
+        let bearer = |claims| format!("authorization: Bearer {}\r\n", issuer.sign(&claims));
+
+        let anonymous = ask("").await;
+        assert_eq!((anonymous.status, anonymous.code().as_str()), (modern, "UNAUTHORIZED_FIELD_OR_TYPE"));
+        let other = ask(&bearer(json!({"exp": 4_102_444_800_u64, "scope": "other"}))).await;
+        assert_eq!((other.status, other.code().as_str()), (modern, "UNAUTHORIZED_FIELD_OR_TYPE"));
+        // It is asked: there is no such service, which is what is told.
+        let granted = ask(&bearer(json!({"exp": 4_102_444_800_u64, "scope": "x greet"}))).await;
+        assert_eq!((granted.status, granted.code().as_str()), (200, "DOWNSTREAM_UNAVAILABLE"));
+
+        let expired = ask(&bearer(json!({"exp": 1, "scope": "greet"}))).await;
+        assert_eq!((expired.status, expired.code().as_str()), (401, "UNAUTHENTICATED"));
+        let challenge = "Bearer error=\"invalid_token\", error_description=\"it has expired\"";
+        assert_eq!(expired.header("www-authenticate"), challenge);
+        assert_eq!(ask("authorization: Basic eDp5\r\n").await.status, 401);
+        let by_get = gateway.get("/graphql?query=%7B__typename%7D", "authorization: Bearer x\r\n").await;
+        assert_eq!(by_get.status, 401, "whatever is asked");
+        assert_eq!(gateway.get("/health", "authorization: Bearer x\r\n").await.status, 200, "health is everybody's");
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) enum Known {
     FromContext,
     Cost,
     ListSize,
+    CacheTag,
     Source,
     Connect,
     Lookup,
@@ -95,7 +96,7 @@ pub(crate) const CATALOGUE: &[Entry] = &[
     federation("fromContext", Known::FromContext, 8, false),
     federation("cost", Known::Cost, 9, false),
     federation("listSize", Known::ListSize, 9, false),
-    federation("cacheTag", Known::Refused, 12, false),
+    federation("cacheTag", Known::CacheTag, 12, false),
     fragment("source", Known::Source),
     fragment("connect", Known::Connect),
     fragment("lookup", Known::Lookup),
@@ -140,6 +141,9 @@ pub(crate) const MACHINERY_TYPES: &[(&str, MachineryKind)] = &[
     ("federation__Policy", MachineryKind::Scalar),
     ("federation__ContextFieldValue", MachineryKind::Scalar),
     ("federation__CacheTagFormat", MachineryKind::Scalar),
+    ("requiresScopes__Scope", MachineryKind::Scalar),
+    ("policy__Policy", MachineryKind::Scalar),
+    ("context__ContextFieldValue", MachineryKind::Scalar),
 ];
 
 /// The definitions, under the names of their specifications.

@@ -22,6 +22,11 @@
 //! | `fallback` | field | as written |
 //! | `timeout` | schema, object, field | as written |
 //! | `cacheControl` | object, interface, field | as written; one on a union is moved to the fields that return it |
+//! | `federation__cacheTag` | object, interface, field | as written |
+//!
+//! What Federation merges into directives of their own specifications (`@authenticated`, `@cost`, `@context` and their
+//! relatives) stands in the document as such, and so do the directives that `@composeDirective` names; their
+//! specifications are linked where they are used.
 //!
 //! `is` is always there for each argument of a lookup that is bound from the key, also where the author left it to the
 //! default. An `@internal` field, a `@require` argument, and an input type that nothing else uses are `@inaccessible` in the

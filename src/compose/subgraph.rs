@@ -219,7 +219,6 @@ fn check_applied(document: &Document, names: &Names, places: &Places, out: &mut 
 fn refusal_help(canonical: &str) -> &'static str {
     match canonical {
         "mock" => "Remove it, and point the fragment's `@source` at a service that answers.",
-        "cacheTag" => "Remove it; `@cacheControl` says how long an answer may be reused.",
         _ => "Remove it: a directive that is composed without an effect would promise something untrue.",
     }
 }

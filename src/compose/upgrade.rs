@@ -6,7 +6,7 @@
 //! Source: the Apollo Federation 1 to 2 migration guide.
 
 use apollo_compiler::ast::{Directive, Selection, Value};
-use apollo_compiler::collections::{HashMap, HashSet, IndexSet};
+use apollo_compiler::collections::{HashMap, HashSet, IndexMap, IndexSet};
 use apollo_compiler::schema::{Component, ExtendedType, FieldDefinition};
 use apollo_compiler::{Name, Node};
 
@@ -244,11 +244,15 @@ fn remove_unused_externals(subgraph: &mut Subgraph) {
         let Some(ExtendedType::Object(object)) = subgraph.schema.types.get(type_name) else { return false };
         !object.implements_interfaces.iter().any(|i| subgraph.fields(i).is_some_and(|f| f.contains_key(field)))
     });
+    let mut by_type: IndexMap<Name, HashSet<Name>> = IndexMap::default();
     for (type_name, field) in unused {
+        by_type.entry(type_name).or_default().insert(field);
+    }
+    for (type_name, unused) in by_type {
         if let Some(ExtendedType::Object(object)) = subgraph.schema.types.get_mut(&type_name) {
             // A type without fields would be no type: the rule on unused externals tells of it instead.
-            if object.fields.len() > 1 {
-                object.make_mut().fields.shift_remove(&field);
+            if unused.len() < object.fields.len() {
+                object.make_mut().fields.retain(|field, _| !unused.contains(field));
             }
         }
     }

@@ -244,3 +244,29 @@ fn a_log_level_that_is_none_is_refused() {
            |                  ^^^^
     "#);
 }
+
+#[test]
+fn tokens_are_checked_where_there_are_keys() {
+    let yaml = "authentication:\n  jwt:\n    jwks: [keys.json, 'https://${ISSUER}/keys']\n    issuers: ['https://${ISSUER}']\n    leeway: 5s\nauthorization: {unauthorized: refuse}\n";
+    let config = load(yaml, &[("ISSUER", "issuer.test")], &Flags::default()).expect("valid");
+    let jwt = config.authentication.jwt.expect("tokens");
+    let url = KeySet::Url("https://issuer.test/keys".into());
+    assert_eq!(jwt.jwks, [KeySet::File("conf/keys.json".into()), url]);
+    assert_eq!((jwt.issuers, jwt.audiences.len()), (vec!["https://issuer.test".to_owned()], 0));
+    assert_eq!((jwt.header.as_str(), jwt.leeway), ("authorization", Duration::from_secs(5)));
+    assert_eq!((jwt.scope_claims.join(" "), jwt.policy_claims.join(" ")), ("scope scp".into(), "policies".into()));
+    assert_eq!(config.unauthorized, Unauthorized::Refuse);
+    let env = [("ISSUER", "x"), ("WEFT_AUTHENTICATION_JWT_JWKS", "mine.json")];
+    let jwt = load(yaml, &env, &Flags::default()).expect("valid").authentication.jwt.expect("tokens");
+    assert_eq!(jwt.jwks, [KeySet::File("mine.json".into())]);
+    assert_eq!(load("", &[], &Flags::default()).expect("valid").authentication.jwt, None);
+    insta::assert_snapshot!(error("authentication: {jwt: {issuers: [a]}}"), @r"
+    error[CONFIG_CONFLICT]: tokens are to be checked, but `authentication.jwt.jwks` names no keys to check them with
+      help: give the address of the issuer's JWK set, or a file with it
+    ");
+    insta::assert_snapshot!(error("authentication: {jwt: {jwks: ['ftp://x/keys']}}"), @r"
+    conf/weft.yaml:1:31: error[CONFIG_VALUE]: this has to be an `https` or `http` address of a JWK set, or the path of a file with one
+         1 | authentication: {jwt: {jwks: ['ftp://x/keys']}}
+           |                               ^^^^^^^^^^^^^^
+    ");
+}

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use apollo_compiler::Name;
 use serde_json::Map;
 
+mod access;
 mod failing;
 mod standing_in;
 

@@ -46,10 +46,11 @@ fn print(selection: &SelectionSet, depth: usize, out: &mut String) {
         for field in &branch.fields {
             let _ = writeln!(
                 out,
-                "{:1$}{2} {3}: {4} {5}",
+                "{:1$}{2} {3}{4}: {5} {6}",
                 "",
                 depth * 2,
                 types.join("|"),
+                if field.is_denied { "!" } else { "" },
                 field.response_key,
                 field.name,
                 field.ty
@@ -88,6 +89,35 @@ fn types_part_where_a_field_is_declared_differently() {
     User id: id ID!
 ";
     assert_eq!(normalized(text, &[]), expected);
+}
+
+#[test]
+fn types_part_where_a_field_is_kept_of_some_of_them() {
+    let text = "query($id: ID!, $unit: Unit) { node { id ...N } find(by: {id: $id}) { id }
+        me { age(unit: $unit) } } fragment N on Named { n: name parent { id } }";
+    let document = parse(text).unwrap();
+    let kept = [("User", "name"), ("User", "age"), ("Team", "parent"), ("Robot", "id"), ("Query", "find")];
+    let is_denied = |object: &Name, field: &Name| kept.contains(&(object, field));
+    let operation = normalize_for(&document, document.operation(None).unwrap(), &|_| false, &is_denied).unwrap();
+    let mut out = String::new();
+    print(&operation.selection, 0, &mut out);
+    assert_eq!(
+        out,
+        "Query node: node Node
+  Robot !id: id ID!
+  Team id: id ID!
+  Team n: name String
+  Team !parent: parent Node
+  User id: id ID!
+  User !n: name String
+  User parent: parent User
+    User id: id ID!
+Query !find: find Node
+Query me: me User
+  User !age: age Int
+"
+    );
+    assert!(operation.variables.is_empty(), "nobody is asked with them");
 }
 
 #[test]

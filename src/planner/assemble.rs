@@ -473,25 +473,33 @@ impl<'a> Assembler<'_, 'a> {
 
     /// Branches for types of which the same is sent.
     fn branches(&self, pos: PosId, types: &[Sym], wanted: impl Fn(Sym) -> Vec<Wanted>) -> Vec<RepresentationBranch> {
-        let mut groups: IndexMap<Vec<(Wanted, Vec<NeedId>)>, Vec<Sym>> = IndexMap::default();
+        let mut groups: IndexMap<Vec<(Wanted, Vec<NeedId>, Vec<CtxId>)>, Vec<Sym>> = IndexMap::default();
         for object in types {
             let fields = wanted(*object).into_iter().map(|wanted| {
                 let field = self.draft.graph.sym(&wanted.0);
                 let needs = field.map(|field| self.draft.needs_of(pos, field, &wanted.3)).unwrap_or_default();
                 let needs = needs.into_iter().filter(|need| self.draft.need(*need).types.contains(object));
-                (wanted, needs.collect())
+                let needs: Vec<NeedId> = needs.collect();
+                let apart = self.told_apart(&needs, *object);
+                (wanted, needs, apart)
             });
             groups.entry(fields.collect()).or_default().push(*object);
         }
-        let is_single = groups.len() == 1;
-        let mut branches = Vec::new();
+        let mut branches: Vec<RepresentationBranch> = Vec::new();
         for (fields, types) in groups {
             let names = types.iter().map(|object| self.draft.graph.name(*object).clone());
-            let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs)| {
+            let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs, _)| {
                 self.representation_field(name, is_key, &below, &needs, &types)
             });
-            let types_sent = if is_single { Vec::new() } else { names.collect() };
-            branches.push(RepresentationBranch { types: types_sent, fields: fields.collect() });
+            let fields: Vec<RepresentationField> = fields.collect();
+            // Different needs may well read the same, and where all types do, the type need not be known.
+            match branches.iter_mut().find(|known| known.fields == fields) {
+                Some(known) => known.types.extend(names),
+                None => branches.push(RepresentationBranch { types: names.collect(), fields }),
+            }
+        }
+        if let [only] = branches.as_mut_slice() {
+            only.types.clear();
         }
         branches
     }
@@ -570,19 +578,35 @@ impl<'a> Assembler<'_, 'a> {
             let objects: Vec<Sym> = branch.types.iter().filter_map(|name| draft.graph.sym(name)).collect();
             let objects = common(&objects, &position.types);
             // Types that read a field from different places part.
-            let mut groups: IndexMap<Vec<Vec<NeedId>>, Vec<Sym>> = IndexMap::default();
+            let mut groups: IndexMap<Vec<(Vec<NeedId>, Vec<CtxId>)>, Vec<Sym>> = IndexMap::default();
             for object in objects {
-                let needs = branch.fields.iter().map(|field| self.needs_for(pos, field, object));
+                let needs = branch.fields.iter().map(|field| {
+                    let needs = self.needs_for(pos, field, object);
+                    let apart = self.told_apart(&needs, object);
+                    (needs, apart)
+                });
                 groups.entry(needs.collect()).or_default().push(object);
             }
             for (needs, types) in groups {
                 let fields = branch.fields.iter().zip(&needs);
-                let fields = fields.map(|(field, needs)| self.field(pos, field, needs, &types)).collect();
+                let fields = fields.map(|(field, (needs, _))| self.field(pos, field, needs, &types)).collect();
                 let types = types.iter().map(|object| draft.graph.name(*object).clone()).collect();
                 branches.push(ProjectionBranch { types, fields });
             }
         }
         ObjectProjection { position: PositionId(pos.0), possible: possible.unwrap_or_default(), branches }
+    }
+
+    /// What types are told apart by beside their needs: where a leaf is read, if an HTTP/JSON service is among the sources. Such a
+    /// service cannot be asked for a field of some types only, so what it says of it for others must not be looked at.
+    fn told_apart(&self, needs: &[NeedId], object: Sym) -> Vec<CtxId> {
+        let draft = self.draft;
+        let sources = || needs.iter().flat_map(|need| &draft.need(*need).sources);
+        let is_http = |ctx: CtxId| draft.is_http(draft.job(draft.ctx(ctx).job).subgraph);
+        if !sources().any(|(ctx, _)| is_http(*ctx)) {
+            return Vec::new();
+        }
+        sources().filter(|(_, types)| types.contains(&object)).map(|(ctx, _)| *ctx).collect()
     }
 
     /// The needs that answer a client's field of objects of one type: one, but for what the gateway answers itself.

@@ -292,7 +292,7 @@ pub enum AskedFor {
 }
 
 /// What is sent to identify an object: a small projection of what is known of it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Representation {
     /// `__typename`, as the subgraph knows it.
     pub typename: RepresentationTypename,
@@ -301,7 +301,7 @@ pub struct Representation {
 }
 
 /// The `__typename` of a representation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum RepresentationTypename {
     /// None: a connector's key.
     None,
@@ -312,7 +312,7 @@ pub enum RepresentationTypename {
 }
 
 /// The fields of a representation for some concrete types.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RepresentationBranch {
     /// Concrete types; empty: any.
     pub types: Vec<Name>,
@@ -321,7 +321,7 @@ pub struct RepresentationBranch {
 }
 
 /// One member of a representation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RepresentationField {
     /// Its name, as the subgraph expects it.
     pub name: Name,
@@ -334,7 +334,7 @@ pub struct RepresentationField {
 }
 
 /// An object inside a representation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct NestedRepresentation {
     /// Where those objects stand.
     pub position: PositionId,

@@ -228,3 +228,6 @@ fn interfaces<'s>(schema: &'s Schema, name: &Name) -> impl Iterator<Item = &'s N
     };
     implemented.into_iter().flatten().map(|interface| &interface.name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,7 +290,7 @@ impl Answerer<'_> {
                     .collect();
                 match self.find(type_name, &bound)? {
                     Some((_, data)) => data,
-                    None => return Ok(Found::Missing),
+                    None => return Ok(Found::Value(Value::Null)),
                 }
             }
         };

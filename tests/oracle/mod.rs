@@ -9,6 +9,9 @@ mod check;
 mod compare;
 mod fragment;
 mod http;
+#[allow(unreachable_pub, reason = "each test binary uses its own part")]
+#[path = "../support/model.rs"]
+mod model;
 pub(crate) mod random;
 mod server;
 mod world;

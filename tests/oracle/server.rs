@@ -82,6 +82,11 @@ impl Side {
         if !is_plain || failing.contains(&holder.name) {
             return None;
         }
+        // What an interface object is is told by another subgraph.
+        let inner = holder.schema.type_field(type_name, field).ok()?.ty.inner_named_type();
+        if holder.types.get(inner.as_str()).is_some_and(|facts| facts.is_interface_object) {
+            return None;
+        }
         // An HTTP/JSON service's answer need not hold every field of an object.
         if holder.is_http && subgraph.is_some() {
             return None;

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use weft::authorization::Authenticator;
 use weft::control::{Control, SchemaSource, Services};
 use weft::gateway;
 use weft::server::{Server, Settings};
@@ -83,10 +84,19 @@ impl Gateway {
 
     pub async fn serve(settings: Settings, source: SchemaSource) -> Self {
         let gateway = gateway::Settings { introspection: true, ..gateway::Settings::default() };
+        Self::serve_with(settings, source, gateway, Authenticator::none()).await
+    }
+
+    pub async fn serve_with(
+        settings: Settings,
+        source: SchemaSource,
+        gateway: gateway::Settings,
+        authenticator: Authenticator,
+    ) -> Self {
         let loaders = Loaders::new(weft_loaders::Settings::default());
         let control = Control::start(source, Services::new(), loaders, gateway).expect("it composes");
         let control = Arc::new(control);
-        let server = Server::bind(settings, Arc::clone(&control), Arc::default()).await.expect("free ports");
+        let server = Server::bind(settings, Arc::clone(&control), Arc::new(authenticator)).await.expect("free ports");
         let address = server.address();
         let admin = server.admin_address().expect("an admin listener");
         let (stop, stopped) = watch::channel(false);

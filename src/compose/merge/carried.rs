@@ -14,8 +14,15 @@ use crate::compose::facts::Application;
 use crate::compose::subgraph::{Applied, Subgraph};
 
 /// Carried from a field: the directive's arguments as they are.
-const ON_FIELDS: &[Known] =
-    &[Known::Connect, Known::Lookup, Known::Internal, Known::Fallback, Known::Timeout, Known::CacheControl];
+const ON_FIELDS: &[Known] = &[
+    Known::Connect,
+    Known::Lookup,
+    Known::Internal,
+    Known::Fallback,
+    Known::Timeout,
+    Known::CacheControl,
+    Known::CacheTag,
+];
 
 impl<'a> Merger<'a> {
     /// Of `@source` and `@timeout` on the schema, and the link that says whose words these are.
@@ -72,7 +79,7 @@ impl<'a> Merger<'a> {
     }
 
     pub(super) fn carried_by_type(&self, index: usize, ty: &ExtendedType) -> Vec<Node<Directive>> {
-        self.carried(index, ty.directives(), &[Known::Timeout, Known::CacheControl]).collect()
+        self.carried(index, ty.directives(), &[Known::Timeout, Known::CacheControl, Known::CacheTag]).collect()
     }
 
     pub(super) fn carried_by_field(&self, name: &Name, source: &FieldSource<'a>) -> Vec<Node<Directive>> {
@@ -107,6 +114,8 @@ impl<'a> Merger<'a> {
             if !wanted.contains(&known) {
                 return None;
             }
+            // Federation's own, among ours, has its prefix.
+            let canonical = if known == Known::CacheTag { "federation__cacheTag" } else { canonical };
             let arguments = applied.arguments.iter().map(|a| (a.name.clone(), a.value.clone())).collect::<Vec<_>>();
             Some(self.join_directive(index, canonical, arguments, applied))
         })

@@ -33,6 +33,7 @@ pub(crate) fn random(rng: &mut Rng, graph: &Graph) -> Value {
             fields.insert("id".into(), id.clone().into());
             fields.insert("code".into(), format!("c{number}").into());
             fields.insert("ref".into(), json!({"n": number}));
+            fields.insert("refs".into(), json!([{"n": number}, {"n": number + 10}]));
             for field in &entity.fields {
                 fields.insert(field.name.clone(), value(rng, graph, field));
             }
@@ -85,6 +86,10 @@ fn wrapped(rng: &mut Rng, graph: &Graph, field: &Field, wrap: &str) -> Value {
 }
 
 fn inner(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
+    // What only one subgraph has, and perhaps hides.
+    if field.inner == Inner::Shade && !field.protected && field.owners.len() == 1 && rng.percent(20) {
+        return format!("ONLY_{}", field.owners[0]).into();
+    }
     let mut entity = |of: &[usize]| {
         let name = &graph.entities[*rng.pick(of)].name;
         Value::String(format!("@{name}/{}{}", name.to_lowercase(), rng.below(INSTANCES)))

@@ -5,8 +5,11 @@
 //! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
 //! differ per subgraph, interface objects. Some subgraphs are HTTP/JSON ones.
 
+mod abstracts;
 mod arguments;
+mod hidden;
 mod http;
+mod needs;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,10 +59,12 @@ pub(crate) struct Field {
     /// In an HTTP/JSON fragment: what `@require` reads, and its type.
     required: Vec<(String, String)>,
     pub(crate) provides: Option<String>,
-    /// The subgraph that it was taken over from.
+    /// The subgraph that it was taken over from; it need not exist.
     pub(crate) overrides: Option<usize>,
     /// Others need its value: its data never fails.
     pub(crate) protected: bool,
+    /// Clients do not see it.
+    is_hidden: bool,
 }
 
 impl Field {
@@ -79,6 +84,7 @@ impl Field {
             provides,
             overrides: None,
             protected: false,
+            is_hidden: false,
         }
     }
 
@@ -106,7 +112,7 @@ struct View {
 impl View {
     /// The fields of its keys.
     fn key_lines(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let lines = [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!")];
+        let lines = [("id", "id: ID!"), ("code", "code: String!"), ("ref", "ref: Ref!"), ("refs", "refs: [Ref!]!")];
         lines.into_iter().filter(|(name, _)| self.keys.iter().any(|key| key.split(' ').any(|word| word == *name)))
     }
 }
@@ -128,6 +134,8 @@ pub(crate) struct Abstract {
     pub(crate) known: BTreeMap<usize, Vec<usize>>,
     /// An interface's fields in each subgraph.
     fields: BTreeMap<usize, BTreeSet<String>>,
+    /// The interfaces that it implements in each subgraph.
+    implements: BTreeMap<usize, Vec<usize>>,
 }
 
 /// Fields that a subgraph of its own adds to an interface, as an interface object.
@@ -145,6 +153,10 @@ pub(crate) struct Graph {
     pub(crate) subgraphs: usize,
     /// The HTTP/JSON ones.
     http: BTreeSet<usize>,
+    /// Those that are written as Federation 1.
+    old: BTreeSet<usize>,
+    /// Clients do not see it.
+    hidden_entity: Option<usize>,
     /// What the choices of how to write it depend on.
     salt: u64,
     pub(crate) entities: Vec<Entity>,
@@ -169,6 +181,8 @@ impl Graph {
         let mut graph = Graph {
             subgraphs,
             http: all.iter().copied().filter(|_| rng.percent(30)).collect(),
+            old: BTreeSet::new(),
+            hidden_entity: None,
             salt: rng.below(usize::MAX) as u64,
             entities: Vec::new(),
             values: Vec::new(),
@@ -190,6 +204,7 @@ impl Graph {
                 members: rng.some(&entities),
                 known: BTreeMap::new(),
                 fields: BTreeMap::new(),
+                implements: BTreeMap::new(),
             });
         }
         for index in 0..rng.below(2) {
@@ -199,6 +214,7 @@ impl Graph {
                 members: rng.some(&entities),
                 known: BTreeMap::new(),
                 fields: BTreeMap::new(),
+                implements: BTreeMap::new(),
             });
         }
         for entity in 0..graph.entities.len() {
@@ -226,7 +242,10 @@ impl Graph {
         }
         graph.add_provides(rng);
         graph.choose_interface_fields(rng);
+        graph.nest_interfaces(rng);
         graph.close_stubs(rng);
+        graph.age(rng);
+        graph.hide(rng);
         graph
     }
 
@@ -237,8 +256,14 @@ impl Graph {
         let mut views = BTreeMap::new();
         for home in homes {
             let mut keys = BTreeSet::new();
+            let has_lists = has_code && !self.http.contains(&home) && !self.http.contains(&linker);
             if home == linker {
                 keys.extend(if has_code { &["id", "code", "id ref { n }"][..] } else { &["id"][..] });
+                if has_lists {
+                    keys.insert("refs { n }");
+                }
+            } else if has_lists && rng.percent(25) {
+                keys.insert("refs { n }");
             } else if has_code {
                 keys.insert(*rng.pick(&["id", "code", "id code", "id ref { n }"]));
                 if rng.percent(30) {
@@ -272,6 +297,26 @@ impl Graph {
                 let owns = entity.fields.iter().any(|field| field.owners.contains(subgraph));
                 let is_member = members.contains(&(index, *subgraph));
                 view.is_closed = view.is_stub && !owns && !is_member && rng.percent(40);
+            }
+        }
+    }
+
+    /// Writes a subgraph as Federation 1, where it has nothing that is newer.
+    fn age(&mut self, rng: &mut Rng) {
+        let subgraph = rng.below(self.subgraphs);
+        let object = self.interface_object.as_ref();
+        let is_new = self.http.contains(&subgraph)
+            || object.is_some_and(|object| object.subgraph == subgraph || object.owner == subgraph)
+            || self.entities.iter().flat_map(|entity| &entity.fields).any(|field| {
+                (field.owners.contains(&subgraph) && field.overrides.is_some()) || field.overrides == Some(subgraph)
+            });
+        if is_new || rng.percent(60) {
+            return;
+        }
+        self.old.insert(subgraph);
+        for entity in &mut self.entities {
+            if let Some(view) = entity.views.get_mut(&subgraph) {
+                view.is_closed = false;
             }
         }
     }
@@ -367,8 +412,22 @@ impl Graph {
         for (name, inner, wrap) in COMMON {
             if rng.percent(70) {
                 let owners = if rng.percent(30) { rng.some(&homes) } else { vec![*rng.pick(&homes)] };
-                fields.push(Field::new(name.to_owned(), inner, wrap, owners));
+                // A type may promise more than its interfaces do.
+                let promised = if rng.percent(30) { "@!" } else { wrap };
+                // The unsplit executor goes by the interface's type, so that must not show in nulls.
+                let protected = promised != wrap;
+                fields.push(Field { protected, ..Field::new(name.to_owned(), inner, promised, owners) });
             }
+        }
+        if !self.interfaces.is_empty() && rng.percent(60) {
+            let owner = *rng.pick(&homes);
+            self.settle(rng, Inner::Interface(0), &[owner]);
+            let known = self.interfaces[0].known[&owner].clone();
+            let inner = if rng.percent(40) { Inner::Interface(0) } else { Inner::Entity(*rng.pick(&known)) };
+            // (Objects that clients do not see are null.)
+            let is_open = inner == Inner::Interface(0);
+            let wrap = if is_open { "[@]" } else { *rng.pick(&["[@]", "[@!]!", "[@!]"]) };
+            fields.push(Field { protected: true, ..Field::new("link".into(), inner, wrap, vec![owner]) });
         }
         for number in 0..rng.between(3, 6) {
             let name = format!("f{entity}{number}");
@@ -386,7 +445,7 @@ impl Graph {
                     let others: Vec<usize> = others.into_iter().filter(|home| !self.http.contains(home)).collect();
                     let is_graphql = !self.http.contains(&field.owners[0]);
                     if field.owners.len() == 1 && is_graphql && !others.is_empty() && rng.percent(15) {
-                        field.overrides = Some(*rng.pick(&others));
+                        field.overrides = Some(if rng.percent(15) { 99 } else { *rng.pick(&others) });
                     }
                     if inner == Inner::Text && field.wrap == "@" && rng.percent(50) {
                         field.arguments = Some(Arguments::random(rng));
@@ -428,232 +487,6 @@ impl Graph {
         self.roots.push(field);
     }
 
-    fn add_interface_object(&mut self, rng: &mut Rng) {
-        if self.interfaces.is_empty() || rng.percent(60) {
-            return;
-        }
-        let graphql: Vec<usize> = (0..self.subgraphs).filter(|subgraph| !self.http.contains(subgraph)).collect();
-        if graphql.is_empty() {
-            return;
-        }
-        let interface = rng.below(self.interfaces.len());
-        let owner = *rng.pick(&graphql);
-        let subgraph = self.subgraphs;
-        self.subgraphs += 1;
-        let members = self.interfaces[interface].members.clone();
-        for entity in &members {
-            self.know(rng, *entity, owner, true);
-            self.entities[*entity].views.get_mut(&owner).expect("it is known").is_stub = false;
-        }
-        self.interfaces[interface].known.insert(owner, members);
-        let fields = (0..rng.between(1, 3)).map(|number| {
-            let inner = Graph::leaf(rng);
-            // An interface object is asked the same fields for all types, so a failure could null what was asked of one only.
-            let protected = true;
-            Field { protected, ..Field::new(format!("x{number}"), inner, wrap(rng, 4), vec![subgraph]) }
-        });
-        let fields = fields.collect();
-        let mut root = Field::new("xs".into(), Inner::Interface(interface), wrap(rng, WRAPS.len()), vec![subgraph]);
-        root.by_id = false;
-        self.roots.push(root);
-        self.interface_object = Some(InterfaceObject { interface, owner, subgraph, fields, external: BTreeSet::new() });
-    }
-
-    fn add_requires(&mut self, rng: &mut Rng, entity: usize) {
-        for index in 0..self.entities[entity].fields.len() {
-            let field = &self.entities[entity].fields[index];
-            if field.owners.len() > 1 || field.requires.is_some() || rng.percent(60) {
-                continue;
-            }
-            let owner = field.owners[0];
-            if self.http.contains(&owner) {
-                self.add_required(rng, entity, index, owner);
-                continue;
-            }
-            let mut needed = Vec::new();
-            for other in 0..index {
-                if needed.len() == 2 || rng.percent(50) {
-                    continue;
-                }
-                needed.extend(self.require(rng, entity, other, owner));
-            }
-            if !needed.is_empty() {
-                self.entities[entity].fields[index].requires = Some(needed.join(" "));
-            }
-        }
-    }
-
-    /// As `add_requires`, for a field of an HTTP/JSON fragment.
-    fn add_required(&mut self, rng: &mut Rng, entity: usize, index: usize, by: usize) {
-        let name = self.entities[entity].fields[index].name.clone();
-        if COMMON.iter().any(|(common, ..)| *common == name) {
-            return;
-        }
-        for other in 0..index {
-            let field = &self.entities[entity].fields[other];
-            if rng.percent(60) || field.owners.contains(&by) || field.arguments.is_some() {
-                continue;
-            }
-            let own = field.wrap;
-            let (path, ty) = match field.inner {
-                Inner::Value(value) => {
-                    let fits = |field: &&Field| field.is_leaf() && field.inner != Inner::Shade;
-                    let leaves = self.values[value].iter().filter(fits).cloned();
-                    let leaves: Vec<Field> = leaves.collect();
-                    if leaves.is_empty() || self.can_fail(value) || own == "[[@]]" {
-                        continue;
-                    }
-                    let leaf = rng.pick(&leaves).clone();
-                    self.protect(value);
-                    let ty = leaf.wrap.replace('@', &self.type_name(leaf.inner));
-                    let name = &self.entities[entity].fields[other].name;
-                    match own.starts_with('[') {
-                        true => (format!("{name}[{}]", leaf.name), format!("[{}]", ty.trim_end_matches('!'))),
-                        false => (format!("{name}.{}", leaf.name), ty.trim_end_matches('!').to_owned()),
-                    }
-                }
-                // As an argument's type, it would have to be the same everywhere.
-                Inner::Shade => continue,
-                _ if field.is_leaf() => (field.name.clone(), own.replace('@', &self.type_name(field.inner))),
-                _ => continue,
-            };
-            self.entities[entity].fields[other].protected = true;
-            self.entities[entity].fields[index].required.push((path, ty));
-        }
-    }
-
-    /// Lets a subgraph require a field, if it can.
-    fn require(&mut self, rng: &mut Rng, entity: usize, field: usize, by: usize) -> Option<String> {
-        let required = self.entities[entity].fields[field].clone();
-        if required.owners.contains(&by) || required.provides.is_some() || required.overrides == Some(by) {
-            return None;
-        }
-        let selection = match required.inner {
-            Inner::Value(value) => {
-                let leaves: Vec<usize> =
-                    (0..self.values[value].len()).filter(|at| self.values[value][*at].is_leaf()).collect();
-                if leaves.is_empty() || self.can_fail(value) {
-                    return None;
-                }
-                let mut names = Vec::new();
-                for at in rng.some(&leaves) {
-                    let name = self.values[value][at].name.clone();
-                    self.required_values.entry((value, by)).or_default().insert(name.clone());
-                    names.push(name);
-                }
-                self.protect(value);
-                format!(" {{ {} }}", names.join(" "))
-            }
-            Inner::Entity(other) => {
-                let leaf = |field: &Field| {
-                    field.is_leaf()
-                        && field.arguments.is_none()
-                        && field.requires.is_none()
-                        && field.overrides != Some(by)
-                        && !field.owners.contains(&by)
-                };
-                let leaves: Vec<usize> = (0..self.entities[other].fields.len())
-                    .filter(|at| leaf(&self.entities[other].fields[*at]))
-                    .collect();
-                if leaves.is_empty() || other == entity {
-                    return None;
-                }
-                let at = *rng.pick(&leaves);
-                self.know(rng, other, by, false);
-                self.protect_entity(other);
-                let text = self.line(&self.entities[other].fields[at], None, false);
-                let name = self.entities[other].fields[at].name.clone();
-                let view = self.entities[other].views.get_mut(&by).expect("it is known");
-                view.external.insert(name.clone(), format!("{text} @external"));
-                format!(" {{ {name} }}")
-            }
-            Inner::Interface(_) | Inner::Union(_) => return None,
-            _ => required.arguments.map(|arguments| arguments.literal(rng)).unwrap_or_default(),
-        };
-        let field = &mut self.entities[entity].fields[field];
-        field.protected = true;
-        let text = self.line(
-            &self.entities[entity].fields[field_index(&self.entities[entity].fields, &required.name)],
-            None,
-            false,
-        );
-        let view = self.entities[entity].views.get_mut(&by).expect("its fields have an owner who knows it");
-        view.external.insert(required.name.clone(), format!("{text} @external"));
-        Some(match selection.strip_prefix('(') {
-            Some(_) => format!("{}{selection}", required.name),
-            None => format!("{}{selection}", required.name),
-        })
-    }
-
-    /// Whether an entity below, which others may null, can null a value.
-    fn can_fail(&self, value: usize) -> bool {
-        self.values[value].iter().any(|field| match field.inner {
-            Inner::Entity(_) => field.wrap.contains('!'),
-            Inner::Value(below) => self.can_fail(below),
-            _ => false,
-        })
-    }
-
-    /// What else is read of a required value must not null it.
-    fn protect(&mut self, value: usize) {
-        for at in 0..self.values[value].len() {
-            self.values[value][at].protected = true;
-            if let Inner::Value(below) = self.values[value][at].inner {
-                self.protect(below);
-            }
-        }
-    }
-
-    /// As `protect`, for an entity and what it cannot be without.
-    fn protect_entity(&mut self, entity: usize) {
-        for at in 0..self.entities[entity].fields.len() {
-            let field = &mut self.entities[entity].fields[at];
-            if std::mem::replace(&mut field.protected, true) {
-                continue;
-            }
-            match field.inner {
-                Inner::Entity(below) if field.wrap.contains('!') => self.protect_entity(below),
-                Inner::Value(below) => self.protect(below),
-                _ => {}
-            }
-        }
-    }
-
-    fn add_provides(&mut self, rng: &mut Rng) {
-        for entity in 0..self.entities.len() {
-            for index in 0..self.entities[entity].fields.len() {
-                let field = &self.entities[entity].fields[index];
-                let (Inner::Entity(other), [owner]) = (field.inner, &field.owners[..]) else { continue };
-                let owner = *owner;
-                if rng.percent(60) || self.http.contains(&owner) {
-                    continue;
-                }
-                let fits = |field: &Field| {
-                    field.is_leaf()
-                        && field.arguments.is_none()
-                        && field.requires.is_none()
-                        && field.overrides.is_none()
-                        && !field.owners.contains(&owner)
-                };
-                let fitting: Vec<usize> = (0..self.entities[other].fields.len())
-                    .filter(|at| fits(&self.entities[other].fields[*at]))
-                    .collect();
-                if fitting.is_empty() {
-                    continue;
-                }
-                let at = *rng.pick(&fitting);
-                self.entities[other].fields[at].shareable = true;
-                let (text, name) = {
-                    let field = &self.entities[other].fields[at];
-                    (self.line(field, None, false), field.name.clone())
-                };
-                let view = self.entities[other].views.get_mut(&owner).expect("it is known");
-                view.external.insert(name.clone(), format!("{text} @external"));
-                self.entities[entity].fields[index].provides = Some(name);
-            }
-        }
-    }
-
     /// A subgraph that may lack an entity which others know: nobody reaches it there otherwise, and all that is lost may be null.
     pub(crate) fn may_lack(&self, entity: usize) -> Option<usize> {
         let it = &self.entities[entity];
@@ -680,42 +513,6 @@ impl Graph {
                 && !self.interface_object.as_ref().is_some_and(is_keyed)
         };
         (!it.has_code).then(|| self.homes(entity).into_iter().find(may)).flatten()
-    }
-
-    fn choose_interface_fields(&mut self, rng: &mut Rng) {
-        for index in 0..self.interfaces.len() {
-            let interface = self.interfaces[index].clone();
-            let has = |entity: &usize, name: &str| self.entities[*entity].fields.iter().any(|field| field.name == name);
-            let common: Vec<&str> = COMMON
-                .iter()
-                .map(|(name, ..)| *name)
-                .filter(|name| interface.members.iter().all(|entity| has(entity, name)))
-                .collect();
-            for (subgraph, members) in &interface.known {
-                let resolves = |entity: &usize, name: &str| {
-                    self.entities[*entity]
-                        .fields
-                        .iter()
-                        .any(|field| field.name == name && field.owners.contains(subgraph))
-                };
-                let names = common.iter().filter(|name| members.iter().all(|entity| resolves(entity, name)));
-                let mut fields: BTreeSet<String> = names.filter(|_| rng.percent(70)).map(ToString::to_string).collect();
-                fields.insert("id".into());
-                self.interfaces[index].fields.insert(*subgraph, fields);
-            }
-        }
-        let Some(object) = &mut self.interface_object else { return };
-        let known = &self.interfaces[object.interface].fields[&object.owner];
-        if let Some(name) = known.iter().find(|name| *name != "id")
-            && rng.percent(50)
-        {
-            object.external.insert(name.clone());
-            object.fields[0].requires = Some(name.clone());
-            for entity in &self.interfaces[object.interface].members {
-                let at = field_index(&self.entities[*entity].fields, name);
-                self.entities[*entity].fields[at].protected = true;
-            }
-        }
     }
 }
 

@@ -99,6 +99,9 @@ pub(super) fn kind(wrong: &[String]) -> String {
         return first.lines().next().unwrap_or(INVALID).to_owned();
     }
     let mut kind = kind.unwrap_or_else(|| first.split([':', '`']).nth(1).unwrap_or(first)).to_owned();
+    if kind == "composed schema" {
+        return first.clone();
+    }
     if matches!(kind.as_str(), "does not compose" | "it panicked" | "is not valid") {
         // The code, or the message without the names in it.
         let told = first.lines().find(|line| line.contains("rror")).unwrap_or(first);

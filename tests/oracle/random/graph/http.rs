@@ -9,7 +9,7 @@ const IMPORTS: &str = r#""@source", "@connect", "@key", "@lookup", "@is", "@requ
 
 impl Graph {
     /// One of so many, always the same for the same text.
-    fn choice(&self, text: &str, of: usize) -> usize {
+    pub(super) fn choice(&self, text: &str, of: usize) -> usize {
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = text.bytes().fold(self.salt ^ 0xcbf2_9ce4_8422_2325, mix);
         ((hash >> 20) % of as u64) as usize
@@ -53,7 +53,11 @@ impl Graph {
         }
         for interface in &self.interfaces {
             let Some(names) = interface.fields.get(&subgraph) else { continue };
-            lines(&format!("interface {}", interface.name), names.iter().map(|name| self.common_line(name)).collect());
+            let above = self.implemented(interface, Some(subgraph));
+            lines(
+                &format!("interface {}{above}", interface.name),
+                names.iter().map(|name| self.common_line(name)).collect(),
+            );
         }
         out.push_str(&inputs.concat());
         self.add_shared_types(subgraph, &mut out);

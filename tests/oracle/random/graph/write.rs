@@ -34,8 +34,11 @@ impl Graph {
         if !federated {
             return text;
         }
-        if field.shareable && subgraph.is_some() {
+        if field.shareable && subgraph.is_some_and(|subgraph| !self.old.contains(&subgraph)) {
             text.push_str(" @shareable");
+        }
+        if field.is_hidden && subgraph.is_some_and(|subgraph| self.hides(subgraph, &field.owners)) {
+            text.push_str(" @inaccessible");
         }
         if let Some(requires) = &field.requires {
             text.push_str(&format!(" @requires(fields: \"{requires}\")"));
@@ -59,9 +62,20 @@ impl Graph {
         if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
     }
 
+    /// The interfaces that an interface implements in a subgraph, or anywhere.
+    pub(super) fn implemented(&self, interface: &Abstract, subgraph: Option<usize>) -> String {
+        let above: BTreeSet<usize> = match subgraph {
+            Some(subgraph) => interface.implements.get(&subgraph).into_iter().flatten().copied().collect(),
+            None => interface.implements.values().flatten().copied().collect(),
+        };
+        let names: Vec<&str> = above.into_iter().map(|above| self.interfaces[above].name.as_str()).collect();
+        if names.is_empty() { String::new() } else { format!(" implements {}", names.join(" & ")) }
+    }
+
     pub(super) fn common_line(&self, name: &str) -> String {
         match COMMON.iter().find(|(common, ..)| *common == name) {
             Some((_, inner, wrap)) => format!("{name}: {}", wrap.replace('@', &self.type_name(*inner))),
+            None if name == "link" => format!("link: [{}]", self.interfaces[0].name),
             None => "id: ID!".into(),
         }
     }
@@ -80,14 +94,19 @@ impl Graph {
             let object = self.interface_object.iter().filter(move |object| object.interface == index);
             object.flat_map(|object| &object.fields).map(|field| self.line(field, None, false))
         };
-        let mut has_ref = false;
-        for (index, entity) in self.entities.iter().enumerate() {
+        let has_ref = self.entities.iter().any(|entity| entity.has_code);
+        for (index, entity) in self.entities.iter().enumerate().filter(|(index, _)| self.hidden_entity != Some(*index))
+        {
             let mut fields = vec!["id: ID!".to_owned()];
             if entity.has_code {
                 fields.extend(["code: String!".to_owned(), "ref: Ref!".to_owned()]);
-                has_ref = true;
             }
-            fields.extend(entity.fields.iter().map(|field| self.line(field, None, false)));
+            if entity.views.values().any(|view| view.key_lines().any(|(name, _)| name == "refs")) {
+                fields.push("refs: [Ref!]!".to_owned());
+            }
+            fields.extend(
+                entity.fields.iter().filter(|field| !field.is_hidden).map(|field| self.line(field, None, false)),
+            );
             for (at, interface) in self.interfaces.iter().enumerate() {
                 if interface.members.contains(&index) {
                     fields.extend(object_fields(at));
@@ -101,19 +120,31 @@ impl Graph {
         for (index, interface) in self.interfaces.iter().enumerate().filter(|(_, it)| !it.known.is_empty()) {
             let names: BTreeSet<&String> = interface.fields.values().flatten().collect();
             let own = names.into_iter().map(|name| self.common_line(name));
-            lines(format!("interface {}", interface.name), own.chain(object_fields(index)).collect());
+            let above = self.implemented(interface, None);
+            lines(format!("interface {}{above}", interface.name), own.chain(object_fields(index)).collect());
         }
         if has_ref {
             lines("type Ref".into(), vec!["n: Int!".into()]);
         }
         for union in self.unions.iter().filter(|union| !union.known.is_empty()) {
-            let members: BTreeSet<&str> =
-                union.known.values().flatten().map(|entity| self.entities[*entity].name.as_str()).collect();
+            let members: BTreeSet<&str> = union
+                .known
+                .values()
+                .flatten()
+                .filter(|it| self.hidden_entity != Some(**it))
+                .map(|entity| self.entities[*entity].name.as_str())
+                .collect();
             out.push_str(&format!("union {} = {}\n", union.name, members.into_iter().collect::<Vec<_>>().join(" | ")));
         }
-        add_inputs(&mut out);
-        if out.contains("Shade") {
-            let has = |subgraph: &usize| self.fragment(*subgraph).contains("enum Shade");
+        // What only hidden fields use is there all the same.
+        let all = self.entities.iter().flat_map(|entity| &entity.fields).map(|field| self.line(field, None, false));
+        let mentioned = format!("{out}{}", all.collect::<Vec<_>>().join(" "));
+        add_inputs(&mut out, &mentioned);
+        if mentioned.contains("Shade") {
+            let has = |subgraph: &usize| {
+                let text = self.fragment(*subgraph);
+                text.contains("enum Shade") && !text.contains(&format!("ONLY_{subgraph} @inaccessible"))
+            };
             let own = (0..self.subgraphs).filter(has).map(|subgraph| format!(" ONLY_{subgraph}"));
             out.push_str(&format!("enum Shade {{ DARK PALE{} }}\n", own.collect::<String>()));
         }
@@ -133,18 +164,26 @@ impl Graph {
             out.push_str(&format!("union {} = {}\n", union.name, members.join(" | ")));
         }
         if out.contains("Ref!") {
-            out.push_str("type Ref @shareable {\n  n: Int!\n}\n");
+            let shareable = if self.old.contains(&subgraph) { "" } else { " @shareable" };
+            out.push_str(&format!("type Ref{shareable} {{\n  n: Int!\n}}\n"));
         }
         if out.contains("Shade") {
             // What no other subgraph has is never in the data.
-            out.push_str(&format!("enum Shade {{ DARK PALE ONLY_{subgraph} }}\n"));
+            let is_hidden = self.may_say_inaccessible(subgraph) && self.choice(&format!("shade {subgraph}"), 3) == 0;
+            let hidden = if is_hidden { " @inaccessible" } else { "" };
+            out.push_str(&format!("enum Shade {{ DARK PALE ONLY_{subgraph}{hidden} }}\n"));
         }
-        add_inputs(out);
+        let mentioned = out.clone();
+        add_inputs(out, &mentioned);
     }
 
     fn fragment(&self, subgraph: usize) -> String {
         if self.http.contains(&subgraph) {
-            return self.http_fragment(subgraph);
+            let text = self.http_fragment(subgraph);
+            // Without a call of its own it is one of a GraphQL service.
+            if text.contains("@connect(") {
+                return text;
+            }
         }
         let mut out = String::new();
         let mut lines = |head: String, fields: Vec<String>| {
@@ -160,10 +199,19 @@ impl Graph {
         lines("type Mutation".into(), owned(&self.mutations));
         for (index, entity) in self.entities.iter().enumerate() {
             let Some(view) = entity.views.get(&subgraph) else { continue };
-            let mut head = format!("type {}{}", entity.name, self.implements(index, Some(subgraph)));
+            let is_old = self.old.contains(&subgraph);
+            // Who comes first describes the entity, others extend it.
+            let is_extension = is_old && entity.views.keys().next() != Some(&subgraph);
+            let extend = if is_extension { "extend " } else { "" };
+            let mut head = format!("{extend}type {}{}", entity.name, self.implements(index, Some(subgraph)));
+            let homes: Vec<usize> = entity.views.keys().copied().collect();
+            if self.hidden_entity == Some(index) && self.hides(subgraph, &homes) {
+                head.push_str(" @inaccessible");
+            }
             let closed = if view.is_closed { ", resolvable: false" } else { "" };
             view.keys.iter().for_each(|key| head.push_str(&format!(" @key(fields: \"{key}\"{closed})")));
-            let mut fields: Vec<String> = view.key_lines().map(|(_, line)| line.to_owned()).collect();
+            let external = if is_extension { " @external" } else { "" };
+            let mut fields: Vec<String> = view.key_lines().map(|(_, line)| format!("{line}{external}")).collect();
             let own = owned(&entity.fields);
             fields.extend(own);
             fields.extend(view.external.values().cloned());
@@ -184,8 +232,9 @@ impl Graph {
             let object = self.interface_object.as_ref();
             let is_keyed = object.is_some_and(|object| object.interface == index && object.owner == subgraph);
             let key = if is_keyed { " @key(fields: \"id\")" } else { "" };
+            let above = self.implemented(interface, Some(subgraph));
             lines(
-                format!("interface {}{key}", interface.name),
+                format!("interface {}{above}{key}", interface.name),
                 names.iter().map(|name| self.common_line(name)).collect(),
             );
         }
@@ -197,26 +246,30 @@ impl Graph {
             lines(format!("type {name} @interfaceObject @key(fields: \"id\")"), fields);
         }
         self.add_shared_types(subgraph, &mut out);
-        let directives = ["key", "override", "shareable", "external", "requires", "provides", "interfaceObject"];
+        let directives =
+            ["key", "override", "shareable", "external", "requires", "provides", "interfaceObject", "inaccessible"];
         let used: Vec<String> = directives
             .iter()
             .filter(|name| out.contains(&format!("@{name}")))
             .map(|name| format!("\"@{name}\""))
             .collect();
+        if self.old.contains(&subgraph) {
+            return out;
+        }
         let link = "https://specs.apollo.dev/federation/v2.9";
         format!("extend schema @link(url: \"{link}\", import: [{}])\n{out}", used.join(", "))
     }
 }
 
 /// What arguments and leaves are made of.
-fn add_inputs(out: &mut String) {
-    if out.contains("Filter") {
+fn add_inputs(out: &mut String, mentioned: &str) {
+    if mentioned.contains("Filter") {
         out.push_str(super::arguments::FILTER);
     }
-    if out.contains("Color") {
+    if mentioned.contains("Color") || mentioned.contains("Filter") {
         out.push_str("enum Color { RED GREEN BLUE }\n");
     }
-    if out.contains("Blob") {
+    if mentioned.contains("Blob") {
         out.push_str("scalar Blob\n");
     }
 }
