@@ -158,7 +158,7 @@ pub(super) fn failed(error: &ConnectError) -> Result<Entry, LoadError> {
         }
         ConnectError::Failure { extensions, .. } => {
             let told = serde_json::json!({"message": error.to_string(), "extensions": extensions});
-            let raw = serde_json::to_vec(&told).unwrap_or_default();
+            let raw = values::for_people(&serde_json::to_vec(&told).unwrap_or_default());
             Ok(Entry { data: Bytes::from_static(b"null"), notes: vec![Note::below_entity_itself(&raw)] })
         }
     }

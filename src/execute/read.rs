@@ -315,9 +315,12 @@ impl<'r> AnswerReader<'r> {
             Leaf::Id if is_number => {
                 let range = self.json.number()?;
                 let digits = self.json.slice(range);
-                match digits.iter().all(|byte| *byte == b'-' || byte.is_ascii_digit()) {
-                    true => Ok(self.arena.rewrite(&[b"\"", digits, b"\""])?),
-                    false => Ok(self.wrong(Wrong::Id)),
+                if digits.iter().all(|byte| *byte == b'-' || byte.is_ascii_digit()) {
+                    return Ok(self.arena.rewrite(&[b"\"", digits, b"\""])?);
+                }
+                match json::whole_number(digits) {
+                    Some(number) => Ok(self.arena.rewrite(&[b"\"", number.to_string().as_bytes(), b"\""])?),
+                    None => Ok(self.wrong(Wrong::Id)),
                 }
             }
             Leaf::Id => self.mismatch(Wrong::Id),

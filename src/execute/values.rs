@@ -70,6 +70,13 @@ impl Parsed {
     }
 }
 
+/// A text for people, with U+FFFD for marks.
+pub(crate) fn for_people(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    replace(text, MARK.as_bytes(), "\u{fffd}".as_bytes(), &mut out);
+    out
+}
+
 /// Appends a text with every `from` in it replaced.
 fn replace(text: &[u8], from: &[u8], to: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;

@@ -59,8 +59,11 @@ async fn tell(folder: &Path) -> String {
     let mut told = String::new();
     for case in text.split("== ").skip(1) {
         let (name, lines) = case.split_once('\n').unwrap();
-        let mut lines: BTreeMap<&str, &str> =
-            lines.lines().filter(|line| !line.is_empty()).map(|line| line.split_once(' ').unwrap()).collect();
+        let mut lines: BTreeMap<&str, &str> = lines
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| line.split_once(' ').unwrap_or((line, "")))
+            .collect();
         let query = lines.remove("query").unwrap();
         let answer = |(service, answer): (&str, &str)| {
             let (status, body) = match answer.strip_prefix('!') {

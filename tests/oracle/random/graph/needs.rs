@@ -112,6 +112,7 @@ impl Graph {
                 view.external.insert(name.clone(), format!("{text} @external"));
                 format!(" {{ {name} }}")
             }
+            Inner::Root => return None,
             Inner::Interface(_) | Inner::Union(_) => self.require_members(rng, entity, &required, by)?,
             _ => required.arguments.map(|arguments| arguments.literal(rng)).unwrap_or_default(),
         };

@@ -19,6 +19,7 @@ impl Graph {
             Inner::Entity(index) => self.entities[index].name.clone(),
             Inner::Interface(index) => self.interfaces[index].name.clone(),
             Inner::Union(index) => self.unions[index].name.clone(),
+            Inner::Root => "Query".into(),
         }
     }
 
