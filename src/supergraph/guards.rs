@@ -10,8 +10,8 @@
 //! - all that the field requires of its object in any subgraph (`@requires`, `@require`), likewise: else what is required could be
 //!   read through what was made of it.
 //!
-//! Composition puts on an interface what all its implementations ask for, so that going through one never opens anything; and
-//! because the object's own rules always count, neither do unions, fragments and aliases. Keys are not counted: the gateway sends them
+//! Because the object's own rules always count, neither interfaces, unions, fragments nor aliases open anything. An interface has rules
+//! of its own only in documents of other composers. Keys are not counted: the gateway sends them
 //! between services, and clients do not see them unless they select them.
 
 use std::sync::Arc;

@@ -208,9 +208,9 @@ const NEWS: &str = r#"
     type Author { name: String }
 "#;
 
-/// Composition makes an interface ask for what its implementations ask for; who names an open object gets it.
+/// Each object is decided by itself, unless another composer put something on the interface: then who names an open object gets it.
 #[tokio::test]
-async fn an_interface_asks_for_what_all_its_objects_ask_for() {
+async fn an_interface_is_decided_for_each_object_or_asks_by_itself() {
     let service = Service::start(|asked| {
         let news = json!({"__typename": "News", "id": "1", "title": "open", "author": {"name": "ada"}, "day": 1});
         let memo =
@@ -223,11 +223,24 @@ async fn an_interface_asks_for_what_all_its_objects_ask_for() {
     .await;
     let source = Arc::new(Source { name: "news.graphql".into(), text: NEWS.into() });
     let fragments = [Fragment { name: "news".into(), source, url: Some(service.url.clone()) }];
-    let (graph, diagnostics) = compose::compose(&fragments);
-    let graph = graph.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let settings = Settings::default();
-    let gateway =
-        Gateway::new(Snapshot::new(graph, &settings), Loaders::new(weft_loaders::Settings::default()), settings);
+    let gateway = |of_others: &[(&str, &str, Access)]| {
+        let (graph, diagnostics) = compose::compose(&fragments);
+        let mut graph = graph.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        for (of, field, rule) in of_others {
+            let fields = graph.access.fields.entry(Name::new(of).unwrap()).or_default();
+            fields.insert(Name::new(field).unwrap(), Arc::new(rule.clone()));
+        }
+        let settings = Settings::default();
+        Gateway::new(Snapshot::new(graph, &settings), Loaders::new(weft_loaders::Settings::default()), settings)
+    };
+    let own = gateway(&[]);
+    let query = "{ all { id title } any { ... on Dated { day } } }";
+    let (response, _) = json_of(&own, request(query), &holding("")).await;
+    let all = json!([{"id": "1", "title": "open"}, {"id": "2", "title": null}]);
+    assert_eq!(response["data"], json!({"all": all, "any": [{"day": 1}, {"day": null}]}), "{response}");
+    let memos = Access { scopes: vec![vec!["memos".into()]], ..Access::default() };
+    let known = Access { authenticated: true, ..Access::default() };
+    let gateway = gateway(&[("Entry", "title", memos), ("Entry", "author", known.clone()), ("Dated", "day", known)]);
     for (scopes, query, data) in [
         ("", "{ news { title day } }", json!({"news": {"title": "open", "day": 1}})),
         ("", "{ all { id title } }", json!({"all": [{"id": "1", "title": null}, {"id": "2", "title": null}]})),
