@@ -23,6 +23,9 @@ use crate::connect::TemplatePart;
 use crate::operation::{Field, Operation, OperationType, SelectionSet};
 use crate::supergraph::{ConnectorId, FieldSet, FieldSetItem, ResolverVia, SubgraphId};
 
+/// The needs that give a field of objects of one type, and the contexts that tell it from others: see `told_apart`.
+type Read = (Vec<NeedId>, Vec<CtxId>);
+
 /// One field of a representation: its name, whether it is part of a key, what is read below, and the need behind it.
 type Wanted = (Name, bool, FieldSet, Vec<(Name, Node<Value>)>);
 
@@ -473,7 +476,7 @@ impl<'a> Assembler<'_, 'a> {
 
     /// Branches for types of which the same is sent.
     fn branches(&self, pos: PosId, types: &[Sym], wanted: impl Fn(Sym) -> Vec<Wanted>) -> Vec<RepresentationBranch> {
-        let mut groups: IndexMap<Vec<(Wanted, Vec<NeedId>, Vec<CtxId>)>, Vec<Sym>> = IndexMap::default();
+        let mut groups: IndexMap<Vec<(Wanted, Read)>, Vec<Sym>> = IndexMap::default();
         for object in types {
             let fields = wanted(*object).into_iter().map(|wanted| {
                 let field = self.draft.graph.sym(&wanted.0);
@@ -481,14 +484,14 @@ impl<'a> Assembler<'_, 'a> {
                 let needs = needs.into_iter().filter(|need| self.draft.need(*need).types.contains(object));
                 let needs: Vec<NeedId> = needs.collect();
                 let apart = self.told_apart(&needs, *object);
-                (wanted, needs, apart)
+                (wanted, (needs, apart))
             });
             groups.entry(fields.collect()).or_default().push(*object);
         }
         let mut branches: Vec<RepresentationBranch> = Vec::new();
         for (fields, types) in groups {
             let names = types.iter().map(|object| self.draft.graph.name(*object).clone());
-            let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs, _)| {
+            let fields = fields.into_iter().filter_map(|((name, is_key, below, _), (needs, _))| {
                 self.representation_field(name, is_key, &below, &needs, &types)
             });
             let fields: Vec<RepresentationField> = fields.collect();
@@ -578,7 +581,7 @@ impl<'a> Assembler<'_, 'a> {
             let objects: Vec<Sym> = branch.types.iter().filter_map(|name| draft.graph.sym(name)).collect();
             let objects = common(&objects, &position.types);
             // Types that read a field from different places part.
-            let mut groups: IndexMap<Vec<(Vec<NeedId>, Vec<CtxId>)>, Vec<Sym>> = IndexMap::default();
+            let mut groups: IndexMap<Vec<Read>, Vec<Sym>> = IndexMap::default();
             for object in objects {
                 let needs = branch.fields.iter().map(|field| {
                     let needs = self.needs_for(pos, field, object);

@@ -80,7 +80,7 @@ fn supergraph(case: &Case) -> Result<Supergraph, String> {
         Some(again) if again.sdl != supergraph.sdl || model::text(&again) != model::text(&supergraph) => {
             Err("the printed supergraph reads back as another one".into())
         }
-        Some(again) if case.name.len() % 2 == 0 => Ok(again),
+        Some(again) if case.name.bytes().map(u32::from).sum::<u32>().is_multiple_of(2) => Ok(again),
         Some(_) => Ok(supergraph),
         None => {
             let told: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();

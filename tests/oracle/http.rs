@@ -423,5 +423,6 @@ impl Answerer<'_> {
 
 /// As the data, where numbers may have travelled as text.
 fn same(sent: &Value, expected: &Value) -> bool {
-    sent == expected || sent.as_str().is_some_and(|sent| expected.is_number() && *sent == expected.to_string())
+    let as_text = || sent.as_str().zip(expected.as_number()).is_some_and(|(sent, number)| sent == number.to_string());
+    sent == expected || as_text()
 }
