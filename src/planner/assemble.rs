@@ -1,5 +1,6 @@
 //! A finished draft → [`Plan`]: fetches in order, layouts of records, and the projection.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use apollo_compiler::ast::{Type, Value};
@@ -14,8 +15,8 @@ use super::parts::{self, Part};
 use super::plan::{
     AskedFor, Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
     PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
-    RepresentationBranch, RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId,
-    TypenameSource,
+    RepresentationBranch, RepresentationField, RepresentationTypename, Requirement, Shape, ShapeField, ShapeId,
+    ShapeValue, SlotId, TypenameSource,
 };
 use super::{policy, stale};
 use crate::connect::TemplatePart;
@@ -413,10 +414,37 @@ impl<'a> Assembler<'_, 'a> {
             }
             wanted
         });
-        let position = PositionId(job.pos.0);
-        let representation = Representation { typename, branches };
-        let asked = if job.is_root_jump() { AskedFor::Root } else { AskedFor::Entities };
-        EntityInput { position, types, link, asked, representation, shape, variable }
+        EntityInput {
+            position: PositionId(job.pos.0),
+            types,
+            link,
+            asked: if job.is_root_jump() { AskedFor::Root } else { AskedFor::Entities },
+            representation: Representation { typename, branches },
+            requirements: self.requirements(job),
+            shape,
+            variable,
+        }
+    }
+
+    /// What each field of an entity fetch requires for itself.
+    fn requirements(&self, job: &Job) -> Vec<Requirement> {
+        let sel = match (&job.kind, self.draft.ctx(job.ctx).sel) {
+            (JobKind::Entities { .. }, Some(sel)) => self.draft.sel(sel),
+            _ => return Vec::new(),
+        };
+        let of = |(field, types, required): &(Sym, Vec<Sym>, Rc<FieldSet>)| {
+            let is_of = |entry: &Entry| entry.field == *field && !common(&entry.types, types).is_empty();
+            let fields = sel.entries.iter().enumerate().filter(|(_, entry)| is_of(entry)).map(|(index, _)| index);
+            let branches = self.branches(job.pos, &job.types, |object| {
+                let mut wanted = Vec::new();
+                if types.contains(&object) {
+                    self.wanted(object, required, false, &mut wanted);
+                }
+                wanted
+            });
+            Requirement { fields: fields.collect(), branches }
+        };
+        job.requires.iter().map(of).collect()
     }
 
     /// What a field set reads of an object of one type.
@@ -457,15 +485,21 @@ impl<'a> Assembler<'_, 'a> {
             });
             groups.entry(fields.collect()).or_default().push(*object);
         }
-        let is_single = groups.len() == 1;
-        let mut branches = Vec::new();
+        let mut branches: Vec<RepresentationBranch> = Vec::new();
         for (fields, types) in groups {
             let names = types.iter().map(|object| self.draft.graph.name(*object).clone());
             let fields = fields.into_iter().filter_map(|((name, is_key, below, _), needs, _)| {
                 self.representation_field(name, is_key, &below, &needs, &types)
             });
-            let types_sent = if is_single { Vec::new() } else { names.collect() };
-            branches.push(RepresentationBranch { types: types_sent, fields: fields.collect() });
+            let fields: Vec<RepresentationField> = fields.collect();
+            // Different needs may well read the same, and where all types do, the type need not be known.
+            match branches.iter_mut().find(|known| known.fields == fields) {
+                Some(known) => known.types.extend(names),
+                None => branches.push(RepresentationBranch { types: names.collect(), fields }),
+            }
+        }
+        if let [only] = branches.as_mut_slice() {
+            only.types.clear();
         }
         branches
     }

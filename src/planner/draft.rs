@@ -234,6 +234,8 @@ impl<'a> Draft<'a> {
     /// Whether a `__typename` that is asked there names the concrete type.
     pub(super) fn is_trusted(&self, ctx: CtxId) -> bool {
         match &self.ctx(ctx).shape {
+            // The call for one field of an object says nothing of the object itself.
+            _ if self.fetched_for(ctx).is_some() => false,
             Static::Node(node) => self.graph.node(*node).trusted,
             Static::Entities(_) => true,
         }

@@ -1,8 +1,10 @@
 //! The one check that all cases go through.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use apollo_compiler::ast::{Definition, Document, Selection};
 use apollo_compiler::{ExecutableDocument, Schema};
 use http::HeaderMap;
 use serde_json::Value;
@@ -143,8 +145,9 @@ fn check_query(
     if !query.expect.errors_allowed && expected.get("errors").is_some() != query.expect.errors {
         wrong.push(format!("the case is wrong: errors were {}expected", if query.expect.errors { "" } else { "not " }));
     }
+    let aliases = aliases(&query.text);
     wrong.extend(match &worst {
-        None => compare::responses(&expected, &body),
+        None => compare::responses(&expected, &body, |place| named(&aliases, place)),
         Some(worst) => compare::between(&expected, &body, worst),
     });
     wrong.extend(run.violations.lock().unwrap().iter().chain(&*expected_run.violations.lock().unwrap()).cloned());
@@ -177,6 +180,39 @@ fn check_query(
         }
     }
     wrong
+}
+
+/// Response keys, and the fields that they stand for.
+fn aliases(text: &str) -> HashMap<String, String> {
+    fn collect(selections: &[Selection], found: &mut HashMap<String, String>) {
+        for selection in selections {
+            match selection {
+                Selection::Field(field) => {
+                    if let Some(alias) = &field.alias {
+                        found.insert(format!("{:?}", alias.as_str()), format!("{:?}", field.name.as_str()));
+                    }
+                    collect(&field.selection_set, found);
+                }
+                Selection::InlineFragment(fragment) => collect(&fragment.selection_set, found),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    let mut found = HashMap::new();
+    let document = Document::parse(text, "query.graphql").ok();
+    for definition in document.iter().flat_map(|document| &document.definitions) {
+        match definition {
+            Definition::OperationDefinition(operation) => collect(&operation.selection_set, &mut found),
+            Definition::FragmentDefinition(fragment) => collect(&fragment.selection_set, &mut found),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn named(aliases: &HashMap<String, String>, place: &str) -> String {
+    let names = place.split('.').map(|key| aliases.get(key).map_or(key, String::as_str));
+    names.collect::<Vec<_>>().join(".")
 }
 
 fn runtime() -> tokio::runtime::Runtime {

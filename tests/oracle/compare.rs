@@ -13,7 +13,9 @@ use serde_json::Value;
 const NOT_NULL: &str = " (which is not null)";
 
 /// What differs between the unsplit answer and the gateway's.
-pub(crate) fn responses(expected: &Value, actual: &Value) -> Vec<String> {
+/// `named`: a place by the names of its fields. Of an error of a service below a null, the gateway tells one of the places at which
+/// aliases ask for the same (see `aliases_fail_together` in the open cases).
+pub(crate) fn responses(expected: &Value, actual: &Value, named: impl Fn(&str) -> String) -> Vec<String> {
     let mut found = Vec::new();
     let null = Value::Null;
     let data = |response: &Value| response.get("data").unwrap_or(&null).to_string();
@@ -24,7 +26,10 @@ pub(crate) fn responses(expected: &Value, actual: &Value) -> Vec<String> {
     let (told, other_told) = (nulls(expected, true), nulls(actual, false));
     // Of one load, the gateway tells no more than the first hundred.
     let is_summarized = actual.to_string().contains(" of which the first ");
-    for missing in told.difference(&other_told).filter(|_| !is_summarized) {
+    let told_by_name: BTreeSet<String> = other_told.iter().map(|null| named(null)).collect();
+    let is_strict = std::env::var("STRICT").is_ok();
+    let is_told = |null: &&String| is_summarized || (!is_strict && told_by_name.contains(&named(null)));
+    for missing in told.difference(&other_told).filter(|null| !is_told(null)) {
         found.push(format!("no error explains the null at {missing}"));
     }
     let explained = nulls(expected, false);
@@ -174,7 +179,7 @@ mod tests {
         let expected = json!({"data": {"a": 1, "b": null}, "errors": [{"message": "no", "path": ["b", "c"]}]});
         let same = |data: &str, errors: serde_json::Value| {
             let data: serde_json::Value = serde_json::from_str(data).unwrap();
-            responses(&expected, &json!({"data": data, "errors": errors})).is_empty()
+            responses(&expected, &json!({"data": data, "errors": errors}), str::to_owned).is_empty()
         };
         let (data, errors) = (r#"{"a":1,"b":null}"#, json!([{"message": "failed", "path": ["b"]}]));
         assert!(same(data, errors.clone()), "another message, and the place that is null");

@@ -106,6 +106,7 @@ fn inner(rng: &mut Rng, graph: &Graph, field: &Field) -> Value {
             [json!({"__typename": "E0", "b": [1, null]}), json!([]), json!("text"), json!(1.5)][rng.below(4)].clone()
         }
         Inner::Color => (*rng.pick(&["RED", "GREEN", "BLUE"])).into(),
+        Inner::Root => "@Query".into(),
         Inner::Entity(index) => entity(&[index]),
         Inner::Interface(index) => entity(&known(&graph.interfaces[index])),
         Inner::Union(index) => entity(&known(&graph.unions[index])),

@@ -3,7 +3,8 @@
 //! The split is made so that it can always be composed: whatever is refused is a finding. What it covers: several keys, composite
 //! and nested ones that must be collected, stubs, `@shareable`, keyless types split below keyed ones and below roots,
 //! `@requires` (chains, circles, arguments, nested objects, entities), `@provides`, interfaces and unions whose members
-//! differ per subgraph, interface objects. Some subgraphs are HTTP/JSON ones.
+//! differ per subgraph and nest, implementations that promise more than their interfaces, interface objects, hidden fields, types and
+//! enum values, enums that differ, custom scalars, query roots below objects. Some subgraphs are HTTP/JSON ones, some Federation 1.
 
 mod abstracts;
 mod arguments;
@@ -34,6 +35,8 @@ pub(crate) enum Inner {
     Entity(usize),
     Interface(usize),
     Union(usize),
+    /// The query root, below an object.
+    Root,
 }
 
 /// Lists and nulls around it; `@` is the type.
@@ -94,7 +97,8 @@ impl Field {
     }
 
     fn is_leaf(&self) -> bool {
-        !matches!(self.inner, Inner::Value(_) | Inner::Entity(_) | Inner::Interface(_) | Inner::Union(_))
+        let inner = self.inner;
+        !matches!(inner, Inner::Value(_) | Inner::Entity(_) | Inner::Interface(_) | Inner::Union(_) | Inner::Root)
     }
 }
 
@@ -236,6 +240,7 @@ impl Graph {
             field.arguments = rng.percent(50).then(|| Arguments::random(rng));
             graph.mutations.push(field);
         }
+        graph.add_root_below(rng);
         graph.add_interface_object(rng);
         for entity in 0..graph.entities.len() {
             graph.add_requires(rng, entity);
@@ -298,6 +303,16 @@ impl Graph {
                 let is_member = members.contains(&(index, *subgraph));
                 view.is_closed = view.is_stub && !owns && !is_member && rng.percent(40);
             }
+        }
+    }
+
+    /// Lets an entity lead back to the query root.
+    fn add_root_below(&mut self, rng: &mut Rng) {
+        let entity = rng.below(self.entities.len());
+        let homes: Vec<usize> = self.homes(entity).into_iter().filter(|home| !self.http.contains(home)).collect();
+        if !homes.is_empty() && rng.percent(20) {
+            let field = Field::new("up".into(), Inner::Root, "@", vec![*rng.pick(&homes)]);
+            self.entities[entity].fields.push(Field { protected: true, ..field });
         }
     }
 
@@ -413,8 +428,10 @@ impl Graph {
             if rng.percent(70) {
                 let owners = if rng.percent(30) { rng.some(&homes) } else { vec![*rng.pick(&homes)] };
                 // A type may promise more than its interfaces do.
-                let wrap = if rng.percent(30) { "@!" } else { wrap };
-                fields.push(Field::new(name.to_owned(), inner, wrap, owners));
+                let promised = if rng.percent(30) { "@!" } else { wrap };
+                // The unsplit executor goes by the interface's type, so that must not show in nulls.
+                let protected = promised != wrap;
+                fields.push(Field { protected, ..Field::new(name.to_owned(), inner, promised, owners) });
             }
         }
         if !self.interfaces.is_empty() && rng.percent(60) {
@@ -422,8 +439,10 @@ impl Graph {
             self.settle(rng, Inner::Interface(0), &[owner]);
             let known = self.interfaces[0].known[&owner].clone();
             let inner = if rng.percent(40) { Inner::Interface(0) } else { Inner::Entity(*rng.pick(&known)) };
-            let wrap = *rng.pick(&["[@]", "[@!]!", "[@!]"]);
-            fields.push(Field::new("link".into(), inner, wrap, vec![owner]));
+            // (Objects that clients do not see are null.)
+            let is_open = inner == Inner::Interface(0);
+            let wrap = if is_open { "[@]" } else { *rng.pick(&["[@]", "[@]!"]) };
+            fields.push(Field { protected: true, ..Field::new("link".into(), inner, wrap, vec![owner]) });
         }
         for number in 0..rng.between(3, 6) {
             let name = format!("f{entity}{number}");

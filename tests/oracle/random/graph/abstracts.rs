@@ -69,7 +69,7 @@ impl Graph {
         }
         let Some(object) = &mut self.interface_object else { return };
         let known = &self.interfaces[object.interface].fields[&object.owner];
-        if let Some(name) = known.iter().find(|name| *name != "id")
+        if let Some(name) = known.iter().find(|name| *name != "id" && *name != "link")
             && rng.percent(50)
         {
             object.external.insert(name.clone());

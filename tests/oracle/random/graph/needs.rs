@@ -31,7 +31,7 @@ impl Graph {
     /// As `add_requires`, for a field of an HTTP/JSON fragment.
     fn add_required(&mut self, rng: &mut Rng, entity: usize, index: usize, by: usize) {
         let name = self.entities[entity].fields[index].name.clone();
-        if COMMON.iter().any(|(common, ..)| *common == name) {
+        if name == "link" || COMMON.iter().any(|(common, ..)| *common == name) {
             return;
         }
         for other in 0..index {
@@ -112,6 +112,7 @@ impl Graph {
                 view.external.insert(name.clone(), format!("{text} @external"));
                 format!(" {{ {name} }}")
             }
+            Inner::Root => return None,
             Inner::Interface(_) | Inner::Union(_) => self.require_members(rng, entity, &required, by)?,
             _ => required.arguments.map(|arguments| arguments.literal(rng)).unwrap_or_default(),
         };
@@ -199,7 +200,9 @@ impl Graph {
     fn provide(&mut self, rng: &mut Rng, entity: usize, by: usize, may_nest: bool) -> Option<String> {
         let fits = |field: &Field| {
             let nested = matches!(field.inner, Inner::Entity(_)) && may_nest;
+            // (A provider must know all values of an enum.)
             (field.is_leaf() || nested)
+                && field.inner != Inner::Shade
                 && field.arguments.is_none()
                 && field.requires.is_none()
                 && field.required.is_empty()

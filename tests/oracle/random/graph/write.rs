@@ -19,6 +19,7 @@ impl Graph {
             Inner::Entity(index) => self.entities[index].name.clone(),
             Inner::Interface(index) => self.interfaces[index].name.clone(),
             Inner::Union(index) => self.unions[index].name.clone(),
+            Inner::Root => "Query".into(),
         }
     }
 
@@ -94,13 +95,12 @@ impl Graph {
             let object = self.interface_object.iter().filter(move |object| object.interface == index);
             object.flat_map(|object| &object.fields).map(|field| self.line(field, None, false))
         };
-        let mut has_ref = false;
+        let has_ref = self.entities.iter().any(|entity| entity.has_code);
         for (index, entity) in self.entities.iter().enumerate().filter(|(index, _)| self.hidden_entity != Some(*index))
         {
             let mut fields = vec!["id: ID!".to_owned()];
             if entity.has_code {
                 fields.extend(["code: String!".to_owned(), "ref: Ref!".to_owned()]);
-                has_ref = true;
             }
             if entity.views.values().any(|view| view.key_lines().any(|(name, _)| name == "refs")) {
                 fields.push("refs: [Ref!]!".to_owned());
@@ -180,7 +180,11 @@ impl Graph {
 
     fn fragment(&self, subgraph: usize) -> String {
         if self.http.contains(&subgraph) {
-            return self.http_fragment(subgraph);
+            let text = self.http_fragment(subgraph);
+            // Without a call of its own it is one of a GraphQL service.
+            if text.contains("@connect(") {
+                return text;
+            }
         }
         let mut out = String::new();
         let mut lines = |head: String, fields: Vec<String>| {
