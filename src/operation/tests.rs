@@ -10,6 +10,9 @@ use serde_json::json;
 
 use super::*;
 
+/// What is not cut off takes hours; how fast the rest is, a busy machine does not tell.
+const ENDLESS: Duration = Duration::from_secs(60);
+
 fn api() -> Arc<Valid<Schema>> {
     let text = r#"
         type Query { node: Node me: User search(text: String!, kinds: [Kind!] = [USER]): [Hit] find(by: By!): Node }
@@ -178,7 +181,7 @@ fn limits_hold_before_the_work() {
         let start = Instant::now();
         let errors = parse(&text).unwrap_err();
         assert!(errors[0].message.contains(expected), "{}", errors[0]);
-        assert!(start.elapsed() < Duration::from_millis(500), "{expected} took {:?}", start.elapsed());
+        assert!(start.elapsed() < ENDLESS, "{expected} took {:?}", start.elapsed());
     }
 }
 
@@ -205,7 +208,7 @@ fn overlapping_fields_cannot_explode() {
     let result = Document::parse(&format!("{{ node {{ {} }} }}", level(0, 40)), &api(), &limits);
     let errors = result.unwrap_err();
     assert_eq!(errors[0].kind, RequestErrorKind::Limit, "{}", errors[0]);
-    assert!(start.elapsed() < Duration::from_secs(1), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < ENDLESS, "took {:?}", start.elapsed());
 }
 
 #[test]

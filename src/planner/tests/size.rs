@@ -111,7 +111,7 @@ fn nested_interfaces_are_planned_or_refused() {
             planned.map(|p| p.fetches.len()),
             start.elapsed()
         );
-        assert!(start.elapsed().as_secs() < 20);
+        assert!(start.elapsed().as_secs() < 60);
     }
 }
 
