@@ -9,7 +9,7 @@ use weft::diagnostic::{Severity, Source};
 /// those with a name compose with each other.
 #[test]
 fn documented_fragments_compose() {
-    let text = include_str!("../docs/fragments.md");
+    let text = concat!(include_str!("../docs/fragments.md"), include_str!("../docs/authorization.md"));
     let mut named = Vec::new();
     let mut blocks = 0;
     for block in text.split("```graphql\n").skip(1) {

@@ -153,6 +153,32 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
     assert_eq!(exchange(gateway.address, chunked.as_bytes()).await.status, 413);
 }
 
+/// Clients that send all before they read anything would see no more than a connection that breaks.
+#[tokio::test]
+async fn a_refusal_waits_until_the_body_is_sent() {
+    let gateway = Gateway::start(settings()).await;
+    let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+    let length = 1_000_000;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: weft\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("a head");
+    for part in vec![b'x'; length].chunks(length / 4) {
+        stream.write_all(part).await.expect("it is read");
+        tokio::task::yield_now().await;
+    }
+    // The connection is whole: the next request is answered on it.
+    let next = format!(
+        "POST /graphql HTTP/1.1\r\nhost: weft\r\nconnection: close\r\n{JSON}content-length: {}\r\n\r\n{TYPENAME}",
+        TYPENAME.len()
+    );
+    stream.write_all(next.as_bytes()).await.expect("it is still open");
+    let mut answers = Vec::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answers)).await.expect("in time").expect("answers");
+    let answers = String::from_utf8_lossy(&answers);
+    assert!(answers.starts_with("HTTP/1.1 415 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+}
+
 #[tokio::test]
 async fn a_query_comes_by_get_and_a_mutation_does_not() {
     let gateway = Gateway::start(settings()).await;

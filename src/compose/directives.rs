@@ -141,6 +141,9 @@ pub(crate) const MACHINERY_TYPES: &[(&str, MachineryKind)] = &[
     ("federation__Policy", MachineryKind::Scalar),
     ("federation__ContextFieldValue", MachineryKind::Scalar),
     ("federation__CacheTagFormat", MachineryKind::Scalar),
+    ("requiresScopes__Scope", MachineryKind::Scalar),
+    ("policy__Policy", MachineryKind::Scalar),
+    ("context__ContextFieldValue", MachineryKind::Scalar),
 ];
 
 /// The definitions, under the names of their specifications.

@@ -155,7 +155,9 @@ impl Links<'_> {
                     self.unknown_version("UNKNOWN_LINK_VERSION", link, "the link specification", version, "v1.0");
                 }
             }
-            (APOLLO, spec) if own_directives(spec).is_some() => self.own_specification(link, &prefix, spec),
+            (APOLLO, spec) if let Some(elements) = own_directives(spec) => {
+                self.own_specification(link, &prefix, spec, elements);
+            }
             (APOLLO, "connect") => self.error(
                 "UNSUPPORTED_LINKED_FEATURE",
                 link,
@@ -226,8 +228,16 @@ impl Links<'_> {
     }
 
     /// A specification of some of Federation's directives: the main one has the specification's name, others its prefix.
-    fn own_specification(&mut self, link: &Node<Directive>, prefix: &str, spec: &str) {
-        for element in own_directives(spec).unwrap_or_default() {
+    fn own_specification(
+        &mut self,
+        link: &Node<Directive>,
+        prefix: &str,
+        spec: &str,
+        elements: &'static [&'static str],
+    ) {
+        // The usual name of a type starts with the directive's, whatever the prefix is here.
+        self.prefixes.push((prefix.to_owned(), elements.first().copied().unwrap_or_default()));
+        for element in elements {
             let renamed = imports(link).find(|(_, what, _)| what.strip_prefix('@') == Some(element)).map(|(.., to)| to);
             let local = match renamed.as_deref().and_then(|to| to.strip_prefix('@')) {
                 Some(local) => local.to_owned(),

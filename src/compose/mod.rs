@@ -136,7 +136,7 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     out.extend(found);
     let supergraph =
         supergraph.filter(|_| out.iter().all(|d| d.severity != Severity::Error || d.code == read::UNSUPPORTED))?;
-    rules::check_supergraph(&supergraph, &subgraphs, out);
+    rules::check_supergraph(&supergraph, &document, &subgraphs, out);
     satisfiability::check(&supergraph, &subgraphs, out);
     Some(supergraph)
 }

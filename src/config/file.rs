@@ -10,7 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_saphyr::{Error, Spanned};
 
 use crate::diagnostic::{Diagnostic, Source, Span};
@@ -34,6 +34,12 @@ macro_rules! section {
             fn read(node: Spanned<Node>, reader: &mut Reader<'_>) -> Self {
                 let mut entries = reader.section(node, &[$(stringify!($key)),+]);
                 Self { $($key: reader.entry(&mut entries, stringify!($key)),)+ }
+            }
+
+            fn schema() -> Value {
+                let mut properties = Map::new();
+                $(properties.insert(stringify!($key).to_owned(), <$shape as Shape>::schema());)+
+                json!({"type": ["object", "null"], "properties": properties, "additionalProperties": false})
             }
         }
     };
@@ -328,11 +334,31 @@ impl Reader<'_> {
 /// What a setting's value looks like. A key without a value, or `null`, leaves the setting as it is.
 trait Shape: Default {
     fn read(node: Spanned<Node>, reader: &mut Reader<'_>) -> Self;
+
+    /// As JSON Schema has it. What a scalar may say is not told: any may be a text with variables in it.
+    fn schema() -> Value;
+}
+
+/// The shape of the file, as JSON Schema has it.
+pub(super) fn schema() -> Value {
+    let mut schema = json!({"$schema": "http://json-schema.org/draft-07/schema#", "title": "weft.yaml"});
+    if let (Some(schema), Value::Object(file)) = (schema.as_object_mut(), File::schema()) {
+        schema.extend(file);
+    }
+    schema
+}
+
+fn scalar_schema() -> Value {
+    json!({"type": ["string", "number", "boolean", "null"]})
 }
 
 impl Shape for Option<Scalar> {
     fn read(node: Spanned<Node>, reader: &mut Reader<'_>) -> Self {
         reader.scalar(node)
+    }
+
+    fn schema() -> Value {
+        scalar_schema()
     }
 }
 
@@ -343,6 +369,10 @@ impl Shape for Option<Vec<Scalar>> {
             return None;
         };
         Some(items.into_iter().filter_map(|item| reader.scalar(item)).collect())
+    }
+
+    fn schema() -> Value {
+        json!({"type": ["array", "null"], "items": scalar_schema()})
     }
 }
 
@@ -360,12 +390,20 @@ impl Shape for Option<Object> {
             }
         }
     }
+
+    fn schema() -> Value {
+        json!({"type": ["object", "null"]})
+    }
 }
 
 impl Shape for IndexMap<String, Service> {
     fn read(node: Spanned<Node>, reader: &mut Reader<'_>) -> Self {
         let entries = reader.entries(node);
         entries.into_iter().map(|(name, node)| (name.value, Service::read(node, reader))).collect()
+    }
+
+    fn schema() -> Value {
+        json!({"type": ["object", "null"], "additionalProperties": Service::schema()})
     }
 }
 

@@ -354,6 +354,11 @@ impl Config {
     }
 }
 
+/// The shape of `weft.yaml` as JSON Schema has it, for editors. It is in docs/weft.schema.json, with what the documentation says of each setting.
+pub fn json_schema() -> Value {
+    file::schema()
+}
+
 /// A service's name as variables have it.
 fn in_variables(name: &str) -> String {
     name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")

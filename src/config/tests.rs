@@ -270,3 +270,39 @@ fn tokens_are_checked_where_there_are_keys() {
            |                               ^^^^^^^^^^^^^^
     ");
 }
+
+/// The file that editors read is what the program reads, with the words of the documentation. `UPDATE=1` writes it anew.
+#[test]
+fn the_json_schema_is_the_files_shape_with_the_documentations_words() {
+    let mut schema = json_schema();
+    let mut described = 0;
+    for line in include_str!("../../docs/configuration.md").lines() {
+        let Some((setting, rest)) = line.strip_prefix("| `").and_then(|line| line.split_once("` | ")) else { continue };
+        let (Some(words), Some(default)) = (rest.trim_end_matches(" |").rsplit(" | ").next(), rest.split(" | ").nth(1))
+        else {
+            continue;
+        };
+        let mut place = Some(&mut schema);
+        for step in setting.split('.') {
+            let below = if step == "NAME" { "/additionalProperties".to_owned() } else { format!("/properties/{step}") };
+            place = place.and_then(|place| place.pointer_mut(&below));
+        }
+        if let Some(place) = place {
+            let default = if default.starts_with('`') && default != words {
+                format!(" Default: {default}.")
+            } else {
+                String::new()
+            };
+            place["description"] = format!("{words}{default}").into();
+            described += 1;
+        }
+    }
+    assert!(described > 50, "{described}");
+    let text = format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/weft.schema.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, &text).expect("written");
+    }
+    let known = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(known == text, "docs/weft.schema.json is out of date: run this test with UPDATE=1");
+}

@@ -61,13 +61,14 @@ impl ConnectError {
     }
 }
 
-/// What an answer means.
+/// What an answer means. `parse` reads a body that a mapping computes with; `None`: it is no JSON.
 pub fn response<'c>(
     connector: &'c Connector,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     inputs: &Inputs<'_>,
+    parse: &dyn Fn(&[u8]) -> Option<Value>,
 ) -> Result<Answer<'c>, ConnectError> {
     let source = &connector.source;
     let reader = Reader {
@@ -80,6 +81,7 @@ pub fn response<'c>(
         },
         content: Content::of(headers, body),
         body,
+        parse,
         parsed: OnceCell::new(),
     };
     let is_success = match connector.is_success.as_ref().or(source.is_success.as_ref()) {
@@ -117,6 +119,7 @@ struct Reader<'a> {
     environment: Environment<'a>,
     content: Content,
     body: &'a [u8],
+    parse: &'a dyn Fn(&[u8]) -> Option<Value>,
     /// Several mappings can read one body.
     parsed: OnceCell<Result<Value, ConnectError>>,
 }
@@ -154,9 +157,7 @@ impl Reader<'_> {
     fn parsed(&self) -> Result<&Value, ConnectError> {
         let parsed = self.parsed.get_or_init(|| match self.content {
             Content::Empty => Ok(Value::Null),
-            Content::Json => {
-                serde_json::from_slice(self.body).map_err(|_| ConnectError::Invalid("the answer is not valid JSON"))
-            }
+            Content::Json => (self.parse)(self.body).ok_or(ConnectError::Invalid("the answer is not valid JSON")),
             Content::Other => Err(ConnectError::Invalid("the answer is not JSON")),
         });
         parsed.as_ref().map_err(Clone::clone)

@@ -76,12 +76,19 @@ pub(crate) struct Failure {
     pub(crate) message: Bytes,
     /// The `extensions` of a service's own error: a JSON object.
     pub(crate) downstream: Option<Bytes>,
-    /// For a service's own error below something that the service made null: the field that failed.
-    pub(crate) place: Option<Place>,
-    /// For a service's own error: the object that it is about was answered, so that a null in it is an answer.
-    pub(crate) object_was_answered: bool,
-    /// It is told for its own sake elsewhere: here it says why something that required its field is missing.
-    pub(crate) is_consequence: bool,
+    /// Where it is told.
+    pub(crate) told: Told,
+}
+
+/// Where a failure is told.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// At each field that is missing because of it.
+    WhereMissed,
+    /// At the field that failed, further down than what is null because of it.
+    At(Place),
+    /// At each field that is missing because of it; another failure tells the same for its own sake.
+    AsReason,
 }
 
 /// Where a failure is told, whatever is null above it.
@@ -121,15 +128,7 @@ impl Failures {
     pub(crate) fn add(&mut self, load: LoadId, code: Code, message: &str) -> FailureId {
         let mut text = Vec::with_capacity(64);
         json::write_string(&format!("{}: {message}", self.get_load(load).service), &mut text);
-        self.push(Failure {
-            load,
-            code,
-            message: text.into(),
-            downstream: None,
-            place: None,
-            object_was_answered: false,
-            is_consequence: false,
-        })
+        self.push(Failure { load, code, message: text.into(), downstream: None, told: Told::WhereMissed })
     }
 
     /// Adds a failure that the loaders report.
@@ -147,9 +146,7 @@ impl Failures {
                     code: Code::BadInput,
                     message: text.into(),
                     downstream: None,
-                    place: None,
-                    object_was_answered: false,
-                    is_consequence: false,
+                    told: Told::WhereMissed,
                 });
             }
         };
@@ -163,22 +160,22 @@ impl Failures {
         id
     }
 
-    /// The same failure for what required its field: told where that is, not where the service said.
-    pub(crate) fn of_requirement(&mut self, id: FailureId) -> FailureId {
-        let Failure { load, code, ref message, ref downstream, ref place, .. } = self.all[id.0 as usize];
-        if place.is_none() {
+    /// The same failure, for what required its field: told where that is missing, not where the service said.
+    pub(crate) fn as_reason(&mut self, id: FailureId) -> FailureId {
+        let Failure { load, code, ref message, ref downstream, ref told } = self.all[id.0 as usize];
+        if !matches!(told, Told::At(_)) {
             return id;
         }
         let (message, downstream) = (message.clone(), downstream.clone());
-        self.push(Failure {
-            load,
-            code,
-            message,
-            downstream,
-            place: None,
-            object_was_answered: false,
-            is_consequence: true,
-        })
+        self.push(Failure { load, code, message, downstream, told: Told::AsReason })
+    }
+
+    /// The place that it names itself.
+    pub(crate) fn place(&self, id: FailureId) -> Option<&Place> {
+        match &self.all[id.0 as usize].told {
+            Told::At(place) => Some(place),
+            Told::WhereMissed | Told::AsReason => None,
+        }
     }
 
     pub(crate) fn get(&self, id: FailureId) -> &Failure {

@@ -5,28 +5,22 @@
 //! Source: GraphQL over HTTP, "Response"; Apollo Federation subgraph specification, `_entities`.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use weft_loaders::{Answer, Call, Effect, Entry, LoadError, Protocol};
 
 use super::json::{self, Fault, Reader};
+use super::service_errors::{self, Note, PathSegment, ServiceError};
 use crate::operation::Variables;
 use crate::planner::plan::{AskedFor, DownstreamOperation, EntityInput};
 
-/// Errors that are read of one answer.
-const ERRORS_MAX: usize = 1_000;
-
-/// Bytes of a service's message that are passed on, and of its extensions: one error can be told at a hundred places.
-const MESSAGE_BYTES_MAX: usize = 2_000;
-const EXTENSIONS_BYTES_MAX: usize = 8_000;
+/// Says that an answer is JSON and nothing more.
+pub(crate) const NO_RESPONSE: &str = "the answer is not a GraphQL response";
 
 /// Whom a fetch asks, and for how long.
 #[derive(Clone, Debug)]
@@ -129,6 +123,11 @@ pub(crate) fn write_key_prefix(input: usize, out: &mut Vec<u8>) {
     out.push(b':');
 }
 
+/// The response key of the entities of an input, of so many.
+pub(crate) fn entities_alias(input: usize, inputs: usize) -> Cow<'static, str> {
+    if inputs < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
+}
+
 impl Entities<'_> {
     /// The input of a key, and its representation.
     fn parse_key<'k>(&self, key: &'k [u8]) -> (usize, &'k [u8]) {
@@ -141,7 +140,7 @@ impl Entities<'_> {
     }
 
     fn alias(&self, input: usize) -> Cow<'static, str> {
-        if self.inputs.len() < 2 { Cow::Borrowed("_entities") } else { Cow::Owned(format!("_e{input}")) }
+        entities_alias(input, self.inputs.len())
     }
 
     /// The keys of each input, as indices.
@@ -194,6 +193,7 @@ impl Protocol for Entities<'_> {
         let envelope = Envelope::read(answer)?;
         let by_input = self.by_input(keys);
         let mut entries: Vec<Result<Entry, LoadError>> = vec![Ok(Entry::default()); keys.len()];
+        let mut are_told_apart = vec![true; by_input.len()];
         for (input, of_input) in by_input.iter().enumerate() {
             if of_input.is_empty() {
                 continue;
@@ -209,10 +209,16 @@ impl Protocol for Entities<'_> {
                         entries[*index] = Ok(Entry { data, notes: Vec::new() });
                     }
                 }
+                // The service's own words say more of it.
+                Err(LoadError::Invalid(_)) if !envelope.errors.is_empty() => {
+                    are_told_apart[input] = false;
+                    let null = || Ok(Entry { data: Bytes::from_static(b"null"), notes: Vec::new() });
+                    of_input.iter().for_each(|index| entries[*index] = null());
+                }
                 Err(error) => of_input.iter().for_each(|index| entries[*index] = Err(error.clone())),
             }
         }
-        self.attach(&envelope, &by_input, &mut entries);
+        self.attach(&envelope, &by_input, &are_told_apart, &mut entries);
         Ok(entries)
     }
 }
@@ -265,8 +271,14 @@ impl Entities<'_> {
         }
     }
 
-    /// Hands each error to the entries that it belongs to.
-    fn attach(&self, envelope: &Envelope, by_input: &[Vec<usize>], entries: &mut [Result<Entry, LoadError>]) {
+    /// Hands each error to the entries that it belongs to. Where those of an input are not told apart, to all of them.
+    fn attach(
+        &self,
+        envelope: &Envelope,
+        by_input: &[Vec<usize>],
+        are_told_apart: &[bool],
+        entries: &mut [Result<Entry, LoadError>],
+    ) {
         let mut unplaced = Vec::new();
         for (error, raw) in envelope.errors.iter().map(|raw| (ServiceError::read(raw), raw)) {
             let input = match error.path.first() {
@@ -282,12 +294,9 @@ impl Entities<'_> {
                 }
                 continue;
             }
-            let key = match (input, error.path.get(1)) {
-                (Some(input), Some(PathSegment::Index(index))) => {
-                    usize::try_from(*index).ok().and_then(|index| by_input[input].get(index))
-                }
-                _ => None,
-            };
+            let index = error.path.get(1).and_then(PathSegment::index).and_then(|index| usize::try_from(index).ok());
+            let place = input.zip(index).filter(|(input, _)| are_told_apart[*input]);
+            let key = place.and_then(|(input, index)| by_input[input].get(index));
             match key.map(|key| &mut entries[*key]) {
                 Some(Ok(entry)) => entry.notes.push(Note::below_entity(raw)),
                 _ => unplaced.push((input, raw)),
@@ -362,183 +371,35 @@ impl Envelope {
     }
 
     fn of_body(body: &Bytes) -> Result<Envelope, LoadError> {
-        let mut reader = Reader::new(body).map_err(invalid)?;
+        let mut reader = Reader::new(body);
         let mut envelope = Envelope { data: None, errors: Vec::new() };
         if reader.peek().map_err(invalid)? != b'{' {
             reader.skip().and_then(|_| reader.finish()).map_err(invalid)?;
-            return Err(LoadError::Invalid("the answer is not a GraphQL response".into()));
+            return Err(LoadError::Invalid(NO_RESPONSE.into()));
         }
         reader.bump();
         let (mut errors, mut first) = (None, true);
         while let Some(key) = reader.next_key(first).map_err(invalid)? {
             first = false;
-            let key = json::unescape(reader.slice(key));
-            let value = reader.skip().map_err(invalid)?;
-            match key.as_ref() {
-                b"data" => envelope.data = Some(body.slice(value)),
-                b"errors" => errors = Some(value),
+            let key = json::unescape(body, &key);
+            let value = reader.skip().map_err(invalid)?.range;
+            match key.as_deref() {
+                Some(b"data") => envelope.data = Some(body.slice(value)),
+                Some(b"errors") => errors = Some(value),
                 _ => {}
             }
         }
         reader.finish().map_err(invalid)?;
         if let Some(errors) = errors {
-            envelope.errors = read_errors(body, errors)?;
+            envelope.errors = service_errors::read(body, errors)?;
         }
         if envelope.data.is_none() && envelope.errors.is_empty() {
-            return Err(LoadError::Invalid("the answer is not a GraphQL response".into()));
+            return Err(LoadError::Invalid(NO_RESPONSE.into()));
         }
         Ok(envelope)
     }
 }
 
-/// The elements of `errors`, which stands at that range of a body; null counts as none.
-pub(crate) fn read_errors(body: &Bytes, errors: Range<usize>) -> Result<Vec<Bytes>, LoadError> {
-    let errors = body.slice(errors);
-    if errors[..] == b"null"[..] {
-        return Ok(Vec::new());
-    }
-    let elements = json::elements(&errors).map_err(invalid)?;
-    let elements = elements.ok_or_else(|| LoadError::Invalid("`errors` is not a list".into()))?;
-    Ok(elements.into_iter().take(ERRORS_MAX).map(|range| errors.slice(range)).collect())
-}
-
 pub(crate) fn invalid(fault: Fault) -> LoadError {
     LoadError::Invalid(fault.to_string())
-}
-
-/// What comes with an entry beside its data: a service's error, and how much of its path leads to the entry.
-pub(crate) struct Note;
-
-impl Note {
-    fn with(kind: u8, raw: &[u8]) -> Bytes {
-        [&[kind], raw].concat().into()
-    }
-
-    fn below_entity(raw: &[u8]) -> Bytes {
-        Self::with(b'2', raw)
-    }
-
-    pub(crate) fn below_entity_itself(raw: &[u8]) -> Bytes {
-        Self::with(b'*', raw)
-    }
-
-    fn of_root(raw: &[u8]) -> Bytes {
-        Self::with(b'0', raw)
-    }
-
-    fn unplaced(raw: &[u8]) -> Bytes {
-        Self::with(b'?', raw)
-    }
-
-    fn nothing() -> Bytes {
-        Bytes::from_static(b"-")
-    }
-
-    /// The error, and its path from the entry on; `None` where no place is known. No error: nothing to tell.
-    pub(crate) fn read(note: &Bytes) -> Option<(ServiceError, Option<Vec<PathSegment>>)> {
-        let kind = note.first()?;
-        let mut error = ServiceError::read(&note.slice(1..));
-        let path = std::mem::take(&mut error.path);
-        let path = match kind {
-            b'-' => return None,
-            b'0' => Some(path),
-            b'2' => Some(path.into_iter().skip(2).collect()),
-            b'*' => Some(Vec::new()),
-            _ => None,
-        };
-        Some((error, path))
-    }
-}
-
-/// An error that a service reported.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ServiceError {
-    /// A JSON string.
-    pub(crate) message: Bytes,
-    /// As the service sees it.
-    pub(crate) path: Vec<PathSegment>,
-    /// A JSON object.
-    pub(crate) extensions: Option<Bytes>,
-}
-
-/// One step of a service's path.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(untagged)]
-pub(crate) enum PathSegment {
-    /// A list's index.
-    Index(u64),
-    /// A response key.
-    Key(String),
-}
-
-#[derive(Deserialize)]
-struct RawError<'a> {
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow)]
-    path: Option<&'a RawValue>,
-    #[serde(borrow)]
-    extensions: Option<&'a RawValue>,
-}
-
-impl ServiceError {
-    /// Reads what can be read of an error; `raw` is one valid JSON value.
-    pub(crate) fn read(raw: &Bytes) -> ServiceError {
-        let error: RawError<'_> =
-            serde_json::from_slice(raw).unwrap_or(RawError { message: None, path: None, extensions: None });
-        let message = error.message.map(RawValue::get).filter(|message| message.starts_with('"'));
-        let message = match message {
-            Some(message) if message.len() > MESSAGE_BYTES_MAX => shortened(message.as_bytes()),
-            Some(message) => raw.slice_ref(message.as_bytes()),
-            None => Bytes::from_static(b"\"an error without a message\""),
-        };
-        let path = error.path.and_then(|path| serde_json::from_str(path.get()).ok()).unwrap_or_default();
-        ServiceError { message, path, extensions: error.extensions.and_then(|raw| extensions(raw.get())) }
-    }
-}
-
-fn shortened(message: &[u8]) -> Bytes {
-    let text = json::unescape(message);
-    let text = String::from_utf8_lossy(&text);
-    let mut out = Vec::with_capacity(MESSAGE_BYTES_MAX + 16);
-    json::write_string(&format!("{}…", &text[..text.floor_char_boundary(MESSAGE_BYTES_MAX)]), &mut out);
-    out.into()
-}
-
-/// A service's extensions without what some servers put there for their own developers: stack traces.
-fn extensions(raw: &str) -> Option<Bytes> {
-    if !raw.starts_with('{') {
-        return None;
-    }
-    let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw).ok()?;
-    members.shift_remove("stacktrace");
-    members.shift_remove("exception");
-    if members.is_empty() {
-        return None;
-    }
-    serde_json::to_vec(&members).ok().filter(|text| text.len() <= EXTENSIONS_BYTES_MAX).map(Bytes::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_read_as_far_as_they_can_be() {
-        let read = |text: &str| ServiceError::read(&Bytes::from(text.to_owned()));
-        let long = read(&format!(r#"{{"message":"{}"}}"#, "\\u00e9".repeat(5_000)));
-        let message: String = serde_json::from_slice(&long.message).unwrap();
-        assert!(message.len() <= MESSAGE_BYTES_MAX + 3 && message.ends_with("é…"), "{message}");
-        let full =
-            read(r#"{"message":"a\"b","path":["x",1],"extensions":{"code":"C","exception":{"s":1},"stacktrace":[]}}"#);
-        assert_eq!(full.message, r#""a\"b""#);
-        assert_eq!(full.path, [PathSegment::Key("x".into()), PathSegment::Index(1)]);
-        assert_eq!(full.extensions.unwrap(), r#"{"code":"C"}"#);
-        for text in ["7", "{}", r#"{"message":7}"#, r#"{"message":"a","message":"b"}"#, r#"{"path":[-1]}"#] {
-            let error = read(text);
-            assert_eq!(error.message, r#""an error without a message""#, "{text}");
-            assert_eq!(error.path, [], "{text}");
-        }
-        assert_eq!(read(&format!(r#"{{"extensions":{{"x":"{}"}}}}"#, "x".repeat(10_000))).extensions, None);
-    }
 }

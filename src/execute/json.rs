@@ -1,9 +1,11 @@
 //! A single-pass JSON reader over bytes that nobody has checked before.
 //!
-//! In: UTF-8 text. Out: tokens as ranges of that text; whatever it passes over has been validated completely, so
-//! that copying a range into a response can never make it invalid. Skipping a value is iterative and bounded in depth.
+//! In: bytes. Out: tokens as ranges of them; whatever it passes over has been validated completely, so that copying a
+//! range into a response can never make it invalid. Skipping a value is iterative and bounded in depth.
+//! A string can be well-formed and still be no text: with bytes that are no UTF-8, or an escape that is half a surrogate pair,
+//! which many readers of the response would refuse. That spoils the string alone; each token says whether it [is text](Token::is_text).
 //! Deliberately absent: values. Nothing is unescaped, and no number is converted unless somebody asks.
-//! Source: RFC 8259. A lone surrogate escape is refused, as most readers of the response would refuse it.
+//! Source: RFC 8259, sections 8.1 and 8.2.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -20,9 +22,6 @@ pub(crate) enum Fault {
     /// A byte that cannot stand here.
     #[error("the answer is not valid JSON")]
     Syntax,
-    /// Not UTF-8.
-    #[error("the answer is not valid UTF-8")]
-    Encoding,
     /// Deeper than [`DEPTH_MAX`].
     #[error("the answer is nested too deeply")]
     Depth,
@@ -31,21 +30,34 @@ pub(crate) enum Fault {
     Size,
 }
 
+/// A value that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// Where it stands.
+    pub(crate) range: Range<usize>,
+    /// All strings in it are text. What is not must not be copied into a response.
+    pub(crate) is_text: bool,
+}
+
 /// Reads one text. `Copy`, so that a caller may look ahead.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// All of it is UTF-8, so that no string needs to be looked at for that.
+    is_utf8: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// Checks that the text is UTF-8; a byte order mark is passed over.
-    pub(crate) fn new(text: &'a [u8]) -> Result<Self, Fault> {
-        if std::str::from_utf8(text).is_err() {
-            return Err(Fault::Encoding);
-        }
+    /// A byte order mark is passed over.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         let at = if text.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
-        Ok(Self { text, at })
+        Self { text, at, is_utf8: std::str::from_utf8(text).is_ok() }
+    }
+
+    /// All that it reads.
+    pub(crate) fn text(&self) -> &'a [u8] {
+        self.text
     }
 
     /// The bytes of a range.
@@ -86,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// After `{` or after a member: the next key with its quotes, the colon taken, or `None` at the closing brace.
-    pub(crate) fn next_key(&mut self, first: bool) -> Result<Option<Range<usize>>, Fault> {
+    pub(crate) fn next_key(&mut self, first: bool) -> Result<Option<Token>, Fault> {
         match self.peek()? {
             b'}' => {
                 self.at += 1;
@@ -102,6 +114,12 @@ impl<'a> Reader<'a> {
         let key = self.string()?;
         self.expect(b':')?;
         Ok(Some(key))
+    }
+
+    fn pass_key(&mut self, first: bool, is_text: &mut bool) -> Result<bool, Fault> {
+        let key = self.next_key(first)?;
+        *is_text &= key.as_ref().is_none_or(|key| key.is_text);
+        Ok(key.is_some())
     }
 
     /// After `[` or after an element: whether another one follows, with the comma taken.
@@ -125,7 +143,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn take_key(&mut self, expected: &[u8]) -> bool {
         let rest = &self.text[self.at..];
         if rest.len() > expected.len() && rest.starts_with(expected) {
-            let mut after = Self { text: self.text, at: self.at + expected.len() };
+            let mut after = Self { at: self.at + expected.len(), ..*self };
             if after.expect(b':').is_ok() {
                 *self = after;
                 return true;
@@ -135,45 +153,48 @@ impl<'a> Reader<'a> {
     }
 
     /// A string with its quotes.
-    pub(crate) fn string(&mut self) -> Result<Range<usize>, Fault> {
+    pub(crate) fn string(&mut self) -> Result<Token, Fault> {
         self.expect(b'"')?;
         let start = self.at - 1;
+        let mut is_text = true;
         loop {
             self.at += plain_run(&self.text[self.at..]);
             match self.text.get(self.at) {
                 None => return Err(Fault::Truncated),
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(start..self.at);
+                    let range = start..self.at;
+                    is_text &= self.is_utf8 || std::str::from_utf8(&self.text[range.clone()]).is_ok();
+                    return Ok(Token { range, is_text });
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => is_text &= self.escape()?,
                 Some(byte) if *byte < 0x20 => return Err(Fault::Syntax),
                 Some(_) => self.at += 1,
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    /// Whether it stands for a character, alone or with the escape after it.
+    fn escape(&mut self) -> Result<bool, Fault> {
         match self.text.get(self.at + 1) {
             None => Err(Fault::Truncated),
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                 self.at += 2;
-                Ok(())
+                Ok(true)
             }
             Some(b'u') => {
                 let unit = self.hex(self.at + 2)?;
                 self.at += 6;
                 match unit {
-                    0xD800..=0xDBFF => {
-                        if self.text.get(self.at..self.at + 2) != Some(b"\\u") {
-                            return Err(Fault::Syntax);
+                    0xD800..=0xDBFF if self.text.get(self.at..self.at + 2) == Some(b"\\u") => {
+                        let is_pair = (0xDC00..=0xDFFF).contains(&self.hex(self.at + 2)?);
+                        if is_pair {
+                            self.at += 6;
                         }
-                        let low = self.hex(self.at + 2)?;
-                        self.at += 6;
-                        if (0xDC00..=0xDFFF).contains(&low) { Ok(()) } else { Err(Fault::Syntax) }
+                        Ok(is_pair)
                     }
-                    0xDC00..=0xDFFF => Err(Fault::Syntax),
-                    _ => Ok(()),
+                    0xD800..=0xDFFF => Ok(false),
+                    _ => Ok(true),
                 }
             }
             Some(_) => Err(Fault::Syntax),
@@ -240,16 +261,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Any one value: validated and passed over, without recursion.
-    pub(crate) fn skip(&mut self) -> Result<Range<usize>, Fault> {
+    pub(crate) fn skip(&mut self) -> Result<Token, Fault> {
         self.peek()?;
         let start = self.at;
+        let mut is_text = true;
         // One bit per open bracket, the innermost lowest: 1 for an object.
         let (mut open, mut depth) = (0_u128, 0_u32);
         loop {
             match self.peek()? {
-                b'"' => {
-                    let _ = self.string()?;
-                }
+                b'"' => is_text &= self.string()?.is_text,
                 b'-' | b'0'..=b'9' => {
                     let _ = self.number()?;
                 }
@@ -265,21 +285,13 @@ impl<'a> Reader<'a> {
                 bracket @ (b'{' | b'[') => {
                     self.at += 1;
                     let is_object = bracket == b'{';
-                    let (another, closed) = if is_object {
-                        let key = self.next_key(true)?.is_some();
-                        (key, !key)
-                    } else {
-                        let element = self.next_element(true)?;
-                        (element, !element)
-                    };
+                    let another = if is_object { self.pass_key(true, &mut is_text)? } else { self.next_element(true)? };
                     if another {
                         if depth == DEPTH_MAX {
                             return Err(Fault::Depth);
                         }
                         depth += 1;
                         open = (open << 1) | u128::from(is_object);
-                    }
-                    if !closed {
                         continue;
                     }
                 }
@@ -288,9 +300,9 @@ impl<'a> Reader<'a> {
             // A value ended: go on in the innermost open bracket, leaving those that close.
             loop {
                 if depth == 0 {
-                    return Ok(start..self.at);
+                    return Ok(Token { range: start..self.at, is_text });
                 }
-                let more = if open & 1 == 1 { self.next_key(false)?.is_some() } else { self.next_element(false)? };
+                let more = if open & 1 == 1 { self.pass_key(false, &mut is_text)? } else { self.next_element(false)? };
                 if more {
                     break;
                 }
@@ -323,17 +335,80 @@ fn plain_run(text: &[u8]) -> usize {
     run + text[run..].iter().take_while(|byte| **byte != b'"' && **byte != b'\\' && **byte >= 0x20).count()
 }
 
-/// The text of a string token (with its quotes, validated), unescaped.
-pub(crate) fn unescape(token: &[u8]) -> Cow<'_, [u8]> {
-    let inner = &token[1..token.len() - 1];
-    if !inner.contains(&b'\\') {
-        return Cow::Borrowed(inner);
+/// The text of a string token (with its quotes, validated), unescaped; `None` if it is none.
+pub(crate) fn unescape<'a>(text: &'a [u8], token: &Token) -> Option<Cow<'a, [u8]>> {
+    let quoted = &text[token.range.clone()];
+    let inner = &quoted[1..quoted.len() - 1];
+    match (token.is_text, inner.contains(&b'\\')) {
+        (false, _) => None,
+        (true, false) => Some(Cow::Borrowed(inner)),
+        (true, true) => serde_json::from_slice::<String>(quoted).ok().map(|text| Cow::Owned(text.into_bytes())),
     }
-    match serde_json::from_slice::<String>(token) {
-        Ok(text) => Cow::Owned(text.into_bytes()),
-        // Cannot happen for a validated token; the raw text is a safe answer.
-        Err(_) => Cow::Borrowed(inner),
+}
+
+/// The same JSON with `replacement` for everything in its strings that is no text.
+pub(crate) fn repaired(text: &[u8], replacement: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        // An escape is ASCII, so no chunk ends within one; and a backslash stands in strings alone.
+        let mut rest = chunk.valid().as_bytes();
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            let mut reader = Reader { text: rest, at, is_utf8: true };
+            out.extend_from_slice(&rest[..at]);
+            match reader.escape() {
+                Ok(true) => out.extend_from_slice(&rest[at..reader.at]),
+                Ok(false) => out.extend_from_slice(replacement.as_bytes()),
+                // Not JSON: nobody asks for that.
+                Err(_) => break,
+            }
+            rest = &rest[reader.at..];
+        }
+        out.extend_from_slice(rest);
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice(replacement.as_bytes());
+        }
     }
+    out
+}
+
+/// Whether a number token is one that a double holds.
+pub(crate) fn is_finite(number: &[u8]) -> bool {
+    // Without an exponent it takes more than 300 digits to leave the range.
+    let plain = number.len() < 300 && !number.iter().any(|byte| matches!(byte, b'e' | b'E'));
+    plain || std::str::from_utf8(number).is_ok_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite))
+}
+
+/// The whole number that a number token is: `1.0` and `1e3` are as well. `None` beyond what a double holds exactly.
+pub(crate) fn whole_number(number: &[u8]) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    let text = std::str::from_utf8(number).ok()?;
+    if let Ok(whole) = text.parse() {
+        return Some(whole);
+    }
+    // `parse` has read all that look like whole numbers; another one of those is too long.
+    let number: f64 = text.contains(['.', 'e', 'E']).then(|| text.parse().ok())??;
+    (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
+}
+
+/// Where the numbers of a validated text stand.
+pub(crate) fn numbers(text: &[u8]) -> Vec<Range<usize>> {
+    let mut reader = Reader::new(text);
+    let mut found = Vec::new();
+    while let Some(byte) = text.get(reader.at) {
+        let passed = match byte {
+            b'"' => reader.string().map(drop),
+            b'-' | b'0'..=b'9' => reader.number().map(|number| found.push(number)),
+            _ => {
+                reader.at += 1;
+                Ok(())
+            }
+        };
+        // Cannot happen in a validated text.
+        if passed.is_err() {
+            break;
+        }
+    }
+    found
 }
 
 /// Appends `text` as a JSON string.
@@ -354,7 +429,7 @@ pub(crate) fn compact(text: &[u8], out: &mut Vec<u8>) {
 
 /// The elements of an array, or `None` if the value is none. The whole value is validated.
 pub(crate) fn elements(text: &[u8]) -> Result<Option<Vec<Range<usize>>>, Fault> {
-    let mut reader = Reader::new(text)?;
+    let mut reader = Reader::new(text);
     if reader.peek()? != b'[' {
         reader.skip()?;
         reader.finish()?;
@@ -363,7 +438,7 @@ pub(crate) fn elements(text: &[u8]) -> Result<Option<Vec<Range<usize>>>, Fault> 
     reader.bump();
     let (mut found, mut first) = (Vec::new(), true);
     while reader.next_element(first)? {
-        found.push(reader.skip()?);
+        found.push(reader.skip()?.range);
         first = false;
     }
     reader.finish()?;
@@ -375,7 +450,7 @@ pub(crate) fn elements(text: &[u8]) -> Result<Option<Vec<Range<usize>>>, Fault> 
 pub(crate) fn member<'a>(text: &'a [u8], path: &[&str]) -> Result<Option<&'a [u8]>, Fault> {
     let mut value = text;
     for name in path {
-        let mut reader = Reader::new(value)?;
+        let mut reader = Reader::new(value);
         if reader.peek()? != b'{' {
             return Ok(None);
         }
@@ -383,8 +458,8 @@ pub(crate) fn member<'a>(text: &'a [u8], path: &[&str]) -> Result<Option<&'a [u8
         let (mut found, mut first) = (None, true);
         while let Some(key) = reader.next_key(first)? {
             first = false;
-            let range = reader.skip()?;
-            if unescape(reader.slice(key)).as_ref() == name.as_bytes() {
+            let range = reader.skip()?.range;
+            if unescape(value, &key).as_deref() == Some(name.as_bytes()) {
                 found = Some(range);
             }
         }
@@ -402,16 +477,18 @@ mod tests {
 
     use super::*;
 
-    fn skip_all(text: &[u8]) -> Result<(), Fault> {
-        let mut reader = Reader::new(text)?;
-        reader.skip()?;
-        reader.finish()
+    /// Whether all strings are text.
+    fn skip_all(text: &[u8]) -> Result<bool, Fault> {
+        let mut reader = Reader::new(text);
+        let token = reader.skip()?;
+        reader.finish()?;
+        Ok(token.is_text)
     }
 
     #[test]
     fn depth_is_bounded_without_recursion() {
         let at_limit = format!("{}1{}", "[".repeat(128), "]".repeat(128));
-        assert_eq!(skip_all(at_limit.as_bytes()), Ok(()));
+        assert_eq!(skip_all(at_limit.as_bytes()), Ok(true));
         assert_eq!(skip_all("[".repeat(1_000_000).as_bytes()), Err(Fault::Depth));
         assert_eq!(skip_all("{\"a\":".repeat(1_000_000).as_bytes()), Err(Fault::Depth));
     }
@@ -430,13 +507,38 @@ mod tests {
             (b"01", Fault::Syntax),
             (b"1.", Fault::Truncated),
             (b"{\"a\":1} x", Fault::Syntax),
-            (b"\"\\ud800\"", Fault::Syntax),
-            (b"\"\\ud800\\u0041\"", Fault::Syntax),
+            (b"[\"\\ud8\", 1]", Fault::Syntax),
+            (b"\"\\ud800\\u00", Fault::Truncated),
+            (b"[\xff]", Fault::Syntax),
             (b"\"\\x\"", Fault::Syntax),
             (b"\"a\nb\"", Fault::Syntax),
-            (b"\"\xff\"", Fault::Encoding),
         ] {
             assert_eq!(skip_all(text), Err(fault), "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    /// A JSON, whether its strings are text, and what it is with `?` for what is none.
+    #[test]
+    fn strings_that_are_no_text() {
+        for (text, is_text, repaired_text) in [
+            (
+                &b"{\"a\":[\"\\ud83d\\ude00\\\\ud800\xc3\xa9\"]}"[..],
+                true,
+                "{\"a\":[\"\\ud83d\\ude00\\\\ud800\u{e9}\"]}",
+            ),
+            (b"\"\\ud800\"", false, "\"?\""),
+            (b"\"\\uDBFFx\\n\"", false, "\"?x\\n\""),
+            (b"\"\\ud800\\ud800\\udc00\"", false, "\"?\\ud800\\udc00\""),
+            (b"\"\\ud800\\u0041\"", false, "\"?\\u0041\""),
+            (b"\"\\udc00\\ud800\"", false, "\"??\""),
+            (b"{\"\xff\":1}", false, "{\"?\":1}"),
+            (b"[1,{\"a\":{\"b\\udfff\":\"\"}},\"\xe2\x82\"]", false, "[1,{\"a\":{\"b?\":\"\"}},\"?\"]"),
+        ] {
+            let shown = String::from_utf8_lossy(text);
+            assert_eq!(skip_all(text), Ok(is_text), "{shown}");
+            let repaired = repaired(text, "?");
+            assert_eq!(String::from_utf8_lossy(&repaired), repaired_text, "{shown}");
+            assert_eq!(skip_all(&repaired), Ok(true), "{shown}");
         }
     }
 
@@ -481,14 +583,17 @@ mod tests {
             let ours = skip_all(&text);
             // `IgnoredAny` would not check strings; a number out of the range of `f64` is JSON all the same.
             match serde_json::from_slice::<serde_json::Value>(&text) {
-                Ok(_) => prop_assert_eq!(ours, Ok(())),
-                Err(error) => prop_assert!(ours.is_err() || error.to_string().contains("out of range")),
+                Ok(_) => prop_assert_eq!(ours, Ok(true)),
+                Err(error) => prop_assert!(ours != Ok(true) || error.to_string().contains("out of range")),
+            }
+            if ours.is_ok() {
+                prop_assert_eq!(skip_all(&repaired(&text, "?")), Ok(true));
             }
         }
 
         #[test]
         fn random_bytes_never_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (skip_all(&text), elements(&text), member(&text, &["a"]));
+            let _ = (skip_all(&text), elements(&text), member(&text, &["a"]), repaired(&text, ""));
         }
     }
 }

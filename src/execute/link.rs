@@ -8,15 +8,17 @@ use bytes::Bytes;
 use weft_loaders::{Answer, Entry, LoadError, Outcome, Stale};
 
 use super::connect;
-use super::errors::{Code, Failure, FailureId, LoadId, Place};
-use super::graphql::{self, Note, PathSegment, ServiceError};
+use super::errors::{Code, Failure, FailureId, LoadId, Place, Told};
+use super::gather::{Gathered, Wanted};
 use super::json::{self, Fault};
 use super::layout::NodeId;
 use super::places::{self, Answered};
 use super::prepared::{PreparedConnector, Reading};
 use super::read::{AnswerReader, Mode, Unread};
-use super::run::{Gathered, Loaded, State, Wanted, What};
+use super::run::{Loaded, State, What};
+use super::service_errors::{self, Note, PathSegment, ServiceError};
 use super::slots::Slot;
+use super::values;
 use crate::connect::Pick;
 use crate::planner::plan::{AskedFor, Call, EntityInput, FetchId, RecordSource, ShapeId, SlotId};
 
@@ -48,14 +50,28 @@ impl State<'_> {
                 self.roots[loaded.fetch.0 as usize] = root;
             }
             (What::RootEntry(load, outcome), Call::ConnectRoot { shape, .. }) => {
-                let root = match outcome.result {
-                    Ok(entry) => self.connected(load, &entry, prepared.connector.as_ref(), 0, b""),
-                    Err(error) if connect::is_skipped(&error) => Slot::Null,
-                    Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, &error)),
+                let of = &prepared.connector;
+                let read = |state: &mut Self, entry: &Entry| match of {
+                    Some(of) => state.connected(load, entry, of, &of.readings[0], b""),
+                    None => Slot::Null,
                 };
-                let connector = prepared.connector.as_ref();
-                let read = |state: &mut Self, stale: &Stale| state.connected(load, &stale.entry, connector, 0, b"");
+                let root = self.loaded(load, &outcome.result, &mut None, read);
+                let read = |state: &mut Self, stale: &Stale| read(state, &stale.entry);
                 let root = self.standing_in(root, *shape, outcome.stale.as_ref(), read);
+                self.roots[loaded.fetch.0 as usize] = root;
+            }
+            (What::RootList(load, order, outcomes), Call::ConnectRoot { shape, .. }) => {
+                let Some(of) = &prepared.connector else { return };
+                let root = self.listed(load, of, *shape, &order, &outcomes);
+                // The list is as old as its oldest element.
+                let earlier: Option<Vec<&Stale>> = outcomes.iter().map(|outcome| outcome.stale.as_ref()).collect();
+                let earlier = earlier.unwrap_or_default();
+                let oldest = earlier.iter().max_by_key(|stale| stale.age).copied();
+                let read = |state: &mut Self, _: &Stale| {
+                    let entries = earlier.iter().map(|stale| Outcome::from(Ok(stale.entry.clone())));
+                    state.listed(load, of, *shape, &order, &entries.collect::<Vec<_>>())
+                };
+                let root = self.standing_in(root, *shape, oldest, read);
                 self.roots[loaded.fetch.0 as usize] = root;
             }
             (What::Entities(gathered, outcomes), Call::Entities { inputs, .. }) => {
@@ -68,12 +84,12 @@ impl State<'_> {
                 Call::ConnectLookup { inputs, .. } | Call::ConnectField { inputs, .. },
             ) => {
                 self.link(&gathered, inputs, &outcomes, |state, load, entry, wanted| {
-                    let key = &gathered.keys[wanted.key];
-                    state.connected(load, entry, prepared.connector.as_ref(), wanted.input, key)
+                    let Some(of) = &prepared.connector else { return Slot::Null };
+                    state.connected(load, entry, of, &of.readings[wanted.input], &gathered.keys[wanted.key])
                 });
             }
             // Each call loads what it is; nothing else can arrive.
-            (What::Root(..) | What::RootEntry(..) | What::Entities(..), _) => {}
+            (What::Root(..) | What::RootEntry(..) | What::RootList(..) | What::Entities(..), _) => {}
         }
     }
 
@@ -81,9 +97,9 @@ impl State<'_> {
     fn read(&mut self, load: LoadId, text: &Bytes, node: NodeId) -> Slot {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
-        let read = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, Mode::Shape)
-            .map_err(Unread::from)
-            .and_then(|reader| reader.object(node));
+        let reader =
+            AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, Mode::Shape);
+        let read = reader.object(node);
         read.unwrap_or_else(|unread| {
             self.arena.forget(mark);
             Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &message(unread)))
@@ -99,22 +115,15 @@ impl State<'_> {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
         let success = answer.status.is_success();
-        let read = AnswerReader::new(
-            &mut self.arena,
-            &prepared.plan.shapes,
-            &prepared.layout,
-            &answer.body,
-            load,
-            Mode::Shape,
-        )
-        .map_err(Unread::from)
-        .and_then(|reader| reader.graphql(NodeId(of.shape.0)));
+        let (shapes, layout) = (&prepared.plan.shapes, &prepared.layout);
+        let reader = AnswerReader::new(&mut self.arena, shapes, layout, &answer.body, load, Mode::Shape);
+        let read = reader.graphql(NodeId(of.shape.0));
         let invalid = match read {
             Err(Unread::Fault(Fault::Truncated)) if answer.body.is_empty() => "the answer is empty".to_owned(),
             Err(unread) => message(unread),
             Ok(read) => {
                 let errors = match read.errors {
-                    Some(errors) => graphql::read_errors(&answer.body, errors),
+                    Some(errors) => service_errors::read(&answer.body, errors),
                     None => Ok(Vec::new()),
                 };
                 match (read.data, errors) {
@@ -171,7 +180,7 @@ impl State<'_> {
             let (slot, reached) = path.as_ref().map_or((None, false), |path| self.place(of, base, path));
             let place = path.filter(|_| !(reached && whole)).and_then(|path| places::find(prepared, of, &path));
             let has_place = place.is_some();
-            let failure = self.service_failure(load, error, place, whole);
+            let failure = self.service_failure(load, error, place);
             first = first.or(Some(failure));
             reason = reason.or(has_place.then_some(failure));
             if let Some(slot) = slot {
@@ -188,23 +197,10 @@ impl State<'_> {
         if whole || data == Slot::Null { Slot::Object(base) } else { data }
     }
 
-    fn service_failure(
-        &mut self,
-        load: LoadId,
-        error: ServiceError,
-        place: Option<Place>,
-        object_was_answered: bool,
-    ) -> FailureId {
+    fn service_failure(&mut self, load: LoadId, error: ServiceError, place: Option<Place>) -> FailureId {
         let ServiceError { message, extensions, .. } = error;
-        self.arena.failures.push(Failure {
-            load,
-            code: Code::Downstream,
-            message,
-            downstream: extensions,
-            place,
-            object_was_answered,
-            is_consequence: false,
-        })
+        let told = place.map_or(Told::WhereMissed, Told::At);
+        self.arena.failures.push(Failure { load, code: Code::Downstream, message, downstream: extensions, told })
     }
 
     /// The slot that a path below a record names, and whether the answer goes as far as the path: one that goes on below
@@ -223,8 +219,8 @@ impl State<'_> {
             loop {
                 at = Some(slot);
                 match self.arena.get(slot) {
-                    Slot::List(start, len) => match path.next() {
-                        Some(PathSegment::Index(index)) if *index < u64::from(len) => slot = start + *index as u32,
+                    Slot::List(start, len) => match path.next().and_then(PathSegment::index) {
+                        Some(index) if index < u64::from(len) => slot = start + index as u32,
                         _ => return (at, true),
                     },
                     Slot::Object(inner_base) => {
@@ -248,31 +244,94 @@ impl State<'_> {
         outcomes: &[Outcome],
         read: impl Fn(&mut Self, LoadId, &Entry, Wanted) -> Slot,
     ) {
-        let mut last_error: Option<(&LoadError, LoadId, FailureId)> = None;
+        let mut known = None;
         let mut values = Vec::with_capacity(gathered.wanted.len());
         for wanted in &gathered.wanted {
             let load = gathered.loads[wanted.input];
             let Outcome { result, stale } = &outcomes[wanted.key];
-            let value = match result {
-                Ok(entry) => read(self, load, entry, *wanted),
-                Err(error) if connect::is_skipped(error) => Slot::Null,
-                Err(error) => {
-                    // The keys of a failed call have one failure.
-                    let failure = match last_error {
-                        Some((last, of, failure)) if last == error && of == load => failure,
-                        _ => self.arena.failures.add_load_error(load, error),
-                    };
-                    last_error = Some((error, load, failure));
-                    Slot::Failed(failure)
-                }
-            };
-            let shape = inputs[wanted.input].shape;
+            let value = self.loaded(load, result, &mut known, |state, entry| read(state, load, entry, *wanted));
+            let input = &inputs[wanted.input];
             let read_stale = |state: &mut Self, stale: &Stale| read(state, load, &stale.entry, *wanted);
-            values.push(self.standing_in(value, shape, stale.as_ref(), read_stale));
+            let value = self.standing_in(value, input.shape, stale.as_ref(), read_stale);
+            values.push(self.put_lacks(value, input, &gathered.lacks[wanted.lacks]));
         }
         for target in &gathered.targets {
             self.arena.set(target.slot, values.get(target.wanted).copied().unwrap_or(Slot::Null));
         }
+    }
+
+    /// What was loaded, or why not. The keys of a failed call have one failure, which is `known` once there is one.
+    fn loaded<'o>(
+        &mut self,
+        load: LoadId,
+        result: &'o Result<Entry, LoadError>,
+        known: &mut Option<(&'o LoadError, LoadId, FailureId)>,
+        read: impl FnOnce(&mut Self, &Entry) -> Slot,
+    ) -> Slot {
+        match result {
+            Ok(entry) => read(self, entry),
+            Err(error) if connect::is_skipped(error) => Slot::Null,
+            Err(error) => match *known {
+                Some((last, of, failure)) if last == error && of == load => Slot::Failed(failure),
+                _ => {
+                    let failure = self.arena.failures.add_load_error(load, error);
+                    *known = Some((error, load, failure));
+                    Slot::Failed(failure)
+                }
+            },
+        }
+    }
+
+    /// A list of entities that a client gave the keys of, in its order. Where no call gave anything, the list itself has failed.
+    fn listed(
+        &mut self,
+        load: LoadId,
+        of: &PreparedConnector,
+        shape: ShapeId,
+        order: &[Option<usize>],
+        outcomes: &[Outcome],
+    ) -> Slot {
+        let Some(list) = &of.of_list else { return Slot::Null };
+        if !outcomes.is_empty()
+            && let Some(whole) = self.failed_as_a_whole(load, outcomes)
+        {
+            return whole;
+        }
+        let mut known = None;
+        let mut elements = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            let read = |state: &mut Self, entry: &Entry| state.connected(load, entry, of, &list.element, b"");
+            elements.push(self.loaded(load, &outcome.result, &mut known, read));
+        }
+        let in_order = order.iter().map(|index| index.map_or(Slot::Null, |index| elements[index]));
+        let in_order: Vec<Slot> = in_order.filter(|slot| !(list.skips_missing && *slot == Slot::Null)).collect();
+        let slots = self.running.prepared.shape_slots(shape);
+        let record = self.arena.list(&in_order).and_then(|elements| Ok((elements, self.arena.record(slots)?)));
+        match record {
+            Ok((elements, base)) => {
+                self.arena.set(base + list.slot.0, elements);
+                Slot::Object(base)
+            }
+            Err(fault) => Slot::Failed(self.arena.failures.add(load, Code::InvalidResponse, &fault.to_string())),
+        }
+    }
+
+    /// Why none of some keys was loaded; `None` if any was.
+    fn failed_as_a_whole(&mut self, load: LoadId, outcomes: &[Outcome]) -> Option<Slot> {
+        let is_whole = |outcome: &Outcome| outcome.result.as_ref().map_or(true, |entry| !entry.notes.is_empty());
+        if !outcomes.iter().all(is_whole) {
+            return None;
+        }
+        let failed =
+            outcomes.iter().find(|outcome| !matches!(&outcome.result, Err(error) if connect::is_skipped(error)));
+        let Some(failed) = failed else { return Some(Slot::Null) };
+        Some(match &failed.result {
+            Err(error) => Slot::Failed(self.arena.failures.add_load_error(load, error)),
+            Ok(entry) => match entry.notes.iter().find_map(Note::read) {
+                Some((error, _)) => Slot::Failed(self.service_failure(load, error, None)),
+                None => Slot::Null,
+            },
+        })
     }
 
     /// Reads what a connector gave: a record with its field, or an entity.
@@ -280,13 +339,12 @@ impl State<'_> {
         &mut self,
         load: LoadId,
         entry: &Entry,
-        of: Option<&PreparedConnector>,
-        input: usize,
+        of: &PreparedConnector,
+        reading: &Reading,
         key: &[u8],
     ) -> Slot {
-        let Some((of, reading)) = of.and_then(|of| Some((of, of.readings.get(input)?))) else { return Slot::Null };
         if let Some((error, _)) = entry.notes.iter().find_map(Note::read) {
-            return Slot::Failed(self.service_failure(load, error, None, false));
+            return Slot::Failed(self.service_failure(load, error, None));
         }
         let read = match entry.data.split_first() {
             Some((&connect::MAPPED, _)) => {
@@ -322,10 +380,11 @@ impl State<'_> {
                 read => return read,
             }
         }
-        let value = serde_json::from_slice(text).map_err(|_| Fault::Syntax)?;
-        let picked = pick.and_then(|pick| connect::pick(pick, &value)).ok_or(Unread::NotPicked)?;
-        let mapped = serde_json::to_vec(&picked).map_err(|_| Fault::Syntax)?.into();
-        self.read_connected(load, &mapped, reading, reading.mapped, Mode::Shape)
+        let parsed = values::parse(text)?;
+        let picked = pick.and_then(|pick| values::pick(pick, &parsed.value)).ok_or(Unread::NotPicked)?;
+        let mut mapped = Vec::new();
+        parsed.with(picked).write(&mut mapped);
+        self.read_connected(load, &mapped.into(), reading, reading.mapped, Mode::Shape)
     }
 
     fn read_connected(
@@ -339,10 +398,10 @@ impl State<'_> {
         let mark = self.arena.len();
         let prepared = self.running.prepared;
         let reader = AnswerReader::new(&mut self.arena, &prepared.plan.shapes, &prepared.layout, text, load, mode);
-        let read = reader.map_err(Unread::from).and_then(|reader| match reading.only_field {
+        let read = match reading.only_field {
             Some(shape) => reader.only_field(shape, node),
             None => reader.object(node),
-        });
+        };
         read.inspect_err(|_| self.arena.forget(mark))
     }
 
@@ -373,7 +432,7 @@ impl State<'_> {
         if input.asked == AskedFor::Entities && value == Slot::Null && errors.iter().all(|(_, path)| path.is_none()) {
             // They are told, but not known to be about this entity.
             for (error, _) in errors {
-                self.service_failure(load, error, None, false);
+                self.service_failure(load, error, None);
             }
             return value;
         }
@@ -385,6 +444,7 @@ impl State<'_> {
 fn message(unread: Unread) -> String {
     match unread {
         Unread::Fault(fault) => fault.to_string(),
+        Unread::NotGraphQl => super::graphql::NO_RESPONSE.to_owned(),
         Unread::NotPicked => "the answer does not fit its mapping".to_owned(),
     }
 }

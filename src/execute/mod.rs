@@ -6,10 +6,15 @@
 //! ```text
 //! run             starts each fetch when those before it are done, and links what they answer
 //! positions       which objects stand where; from the answers so far
+//! gather          what a fetch is asked for: keys, each once; without what requires something that failed
+//! without         a downstream operation without some fields
 //! representation  what identifies an object, as bytes
 //! graphql         `_entities` and root operations of GraphQL services
-//! connect         calls of HTTP/JSON services
+//! service_errors  what these report
+//! connect, batch  calls of HTTP/JSON services; lookups of many entities
+//! arguments       what a client gives them
 //! json, read      an answer's bytes along the planned shape into slots
+//! values          an answer as a value, for mappings that compute
 //! link            errors to their places, entities to the objects that asked for them
 //! places          an error's path, to where the client asked for it
 //! stale           earlier answers beside what failed
@@ -18,8 +23,11 @@
 //!
 //! Deliberately absent: planning, caching, retries, and anything that waits outside of the request's own task.
 
+mod arguments;
+mod batch;
 mod connect;
 mod errors;
+mod gather;
 mod graphql;
 mod json;
 mod layout;
@@ -30,12 +38,15 @@ mod prepared;
 mod read;
 mod representation;
 mod run;
+mod service_errors;
 mod shape;
 mod slots;
 mod stale;
 #[cfg(test)]
 pub(crate) mod tests;
 mod told;
+mod values;
+mod without;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -4,9 +4,9 @@
 //! fails at a non-null field makes its parents null, and still says which field it was. Deliberately absent: the answer.
 
 use super::errors::{Place, Step};
-use super::graphql::PathSegment;
 use super::layout::NodeId;
 use super::prepared::Prepared;
+use super::service_errors::PathSegment;
 use crate::planner::Plan;
 use crate::planner::plan::{
     ObjectProjection, PositionId, ProjectionField, ProjectionValue, RecordId, RecordSource, ShapeId, SlotId,
@@ -37,8 +37,7 @@ pub(crate) fn find(prepared: &Prepared, of: Answered, path: &[PathSegment]) -> O
         found.push(Step::Key(asked.response_key.clone()));
         for _ in 0..field.list_depth {
             match segments.peek() {
-                Some(PathSegment::Index(index)) => found.push(Step::Index(u32::try_from(*index).ok()?)),
-                Some(PathSegment::Key(_)) => return None,
+                Some(segment) => found.push(Step::Index(u32::try_from(segment.index()?).ok()?)),
                 None => break,
             }
             segments.next();

@@ -10,17 +10,17 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
 use weft_loaders::Partition;
 
-use super::connect::Match;
+use super::batch::{self, Match};
 use super::graphql;
 use super::layout::{Layout, NodeId};
 use crate::connect::{Connector, Pick};
 use crate::planner::Plan;
 use crate::planner::plan::{
-    Call, EntityInput, Fetch, FetchId, ObjectProjection, PositionId, ProjectionValue, Shape, ShapeId, ShapeValue,
-    SlotId,
+    Call, EntityInput, Fetch, FetchId, ObjectProjection, PositionId, ProjectionValue, Shape, ShapeField, ShapeId,
+    ShapeValue, SlotId,
 };
 use crate::supergraph::field_set::FieldSetItem;
-use crate::supergraph::{ConnectorId, FieldSet, Subgraph, Supergraph};
+use crate::supergraph::{ConnectorId, FieldSet, LookupArgument, Subgraph, Supergraph};
 
 /// A plan, ready to run.
 #[derive(Debug)]
@@ -57,6 +57,18 @@ pub(crate) struct PreparedConnector {
     pub(crate) matches: Vec<Match>,
     /// By input; one for a root field.
     pub(crate) readings: Vec<Reading>,
+    /// For a lookup of many that clients may ask themselves.
+    pub(crate) of_list: Option<Box<OfList>>,
+}
+
+/// How a root field becomes a list of entities, each found by its key.
+#[derive(Debug)]
+pub(crate) struct OfList {
+    /// Where the list goes.
+    pub(crate) slot: SlotId,
+    pub(crate) element: Reading,
+    /// Its elements may not be null: those that are missing are left out.
+    pub(crate) skips_missing: bool,
 }
 
 /// How what a connector answers is read for one input.
@@ -148,21 +160,27 @@ fn prepare(fetch: &Fetch, shapes: &[Shape], layout: &mut Layout, supergraph: &Su
             partition = partition.with(&head);
             None
         }
-        Call::ConnectRoot { connector, shape, .. } => {
-            let connector = connector_of(subgraph, *connector);
-            Some(prepare_connector(subgraph, connector, &[], [*shape], |shape| {
+        Call::ConnectRoot { connector: id, shape, .. } => {
+            let connector = connector_of(subgraph, *id);
+            let list = batch::list_argument(subgraph, *id);
+            let key: Vec<&[Name]> = list.map_or(Vec::new(), |list| list.from.paths());
+            let mut prepared = prepare_connector(subgraph, connector, &key, list, [*shape], |shape| {
                 read_field(shapes, layout, subgraph, connector, shape)
-            }))
+            });
+            prepared.of_list =
+                list.and_then(|_| read_element(shapes, layout, subgraph, connector, *shape)).map(Box::new);
+            Some(prepared)
         }
         Call::ConnectField { connector, inputs, .. } => {
             let connector = connector_of(subgraph, *connector);
-            Some(prepare_connector(subgraph, connector, &[], inputs.iter().map(shape_of), |shape| {
+            Some(prepare_connector(subgraph, connector, &[], None, inputs.iter().map(shape_of), |shape| {
                 read_field(shapes, layout, subgraph, connector, shape)
             }))
         }
         Call::ConnectLookup { connector, matched_by, inputs, .. } => {
             let connector = connector_of(subgraph, *connector);
-            Some(prepare_connector(subgraph, connector, matched_by, inputs.iter().map(shape_of), |shape| {
+            let key: Vec<&[Name]> = matched_by.iter().map(Vec::as_slice).collect();
+            Some(prepare_connector(subgraph, connector, &key, None, inputs.iter().map(shape_of), |shape| {
                 read_lookup(shapes, layout, subgraph, connector, matched_by, shape)
             }))
         }
@@ -193,22 +211,39 @@ fn shape_of(input: &EntityInput) -> ShapeId {
 fn prepare_connector(
     subgraph: &Subgraph,
     connector: &Connector,
-    matched_by: &[Vec<Name>],
+    key: &[&[Name]],
+    list: Option<&LookupArgument>,
     shapes: impl IntoIterator<Item = ShapeId>,
     reading: impl FnMut(ShapeId) -> Reading,
 ) -> PreparedConnector {
     let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok();
     let pick = connector.selection.as_pick();
-    let matches = matched_by.iter().map(|path| {
-        let path: Vec<String> = path.iter().map(ToString::to_string).collect();
-        Match { raw: Match::raw_path(pick, &path), path }
-    });
+    let matches = key.iter().map(|path| Match::new(path, pick, list));
     PreparedConnector {
         pick: element_pick(connector),
         is_list: field.is_some_and(|field| field.ty.is_list()),
         matches: matches.collect(),
         readings: shapes.into_iter().map(reading).collect(),
+        of_list: None,
     }
+}
+
+/// The answer is an element of a root field's list, found by the key that a client gave itself.
+fn read_element(
+    shapes: &[Shape],
+    layout: &mut Layout,
+    subgraph: &Subgraph,
+    connector: &Connector,
+    shape: ShapeId,
+) -> Option<OfList> {
+    let [ShapeField { slot, list_depth: 1, value: ShapeValue::Object(element), .. }] =
+        shapes[shape.0 as usize].fields.as_slice()
+    else {
+        return None;
+    };
+    let field = subgraph.schema.type_field(&connector.type_name, &connector.field_name).ok()?;
+    let element = read_lookup(shapes, layout, subgraph, connector, &[], *element);
+    Some(OfList { slot: *slot, element, skips_missing: field.ty.item_type().is_non_null() })
 }
 
 /// The answer is the value of a field.

@@ -10,7 +10,7 @@
 use bytes::Bytes;
 
 use super::errors::{Code, FailureId, LoadId};
-use super::json::{self, Fault, Reader};
+use super::json::{self, Fault, Reader, Token};
 use super::layout::{Layout, NodeId, Use};
 use super::slots::{Arena, Slot};
 use crate::planner::plan::{Leaf, Shape, ShapeField, ShapeId, ShapeValue, SlotId};
@@ -20,6 +20,8 @@ use crate::planner::plan::{Leaf, Shape, ShapeField, ShapeId, ShapeValue, SlotId}
 pub(crate) enum Unread {
     /// It is no JSON, or too large.
     Fault(Fault),
+    /// It is JSON, but no GraphQL response.
+    NotGraphQl,
     /// A mapping's simple reading does not fit this answer (a list where it picks from an object): the
     /// mapping must be evaluated.
     NotPicked,
@@ -67,6 +69,7 @@ enum Wrong {
     Id,
     Enum,
     Typename,
+    Text,
 }
 
 impl Wrong {
@@ -81,6 +84,7 @@ impl Wrong {
             Self::Id => "neither a string nor an integer",
             Self::Enum => "not one of the enum's values",
             Self::Typename => "not the name of a type",
+            Self::Text => "not valid Unicode",
         }
     }
 }
@@ -94,10 +98,10 @@ impl<'r> AnswerReader<'r> {
         text: &'r Bytes,
         load: LoadId,
         mode: Mode,
-    ) -> Result<Self, Fault> {
-        let json = Reader::new(text)?;
+    ) -> Self {
+        let json = Reader::new(text);
         let buffer = arena.keep(text.clone());
-        Ok(Self { arena, shapes, layout, json, buffer, load, mode, elements: Vec::new(), wrong: Vec::new() })
+        Self { arena, shapes, layout, json, buffer, load, mode, elements: Vec::new(), wrong: Vec::new() }
     }
 
     /// The whole text is one object of this node, or null.
@@ -126,15 +130,17 @@ impl<'r> AnswerReader<'r> {
     pub(crate) fn graphql(mut self, node: NodeId) -> Result<GraphQlAnswer, Unread> {
         let mut answer = GraphQlAnswer { data: None, errors: None };
         if self.json.peek()? != b'{' {
-            return Err(Fault::Syntax.into());
+            self.json.skip()?;
+            self.json.finish()?;
+            return Err(Unread::NotGraphQl);
         }
         self.json.bump();
         let mut first = true;
         while let Some(key) = self.json.next_key(first)? {
             first = false;
-            match json::unescape(self.json.slice(key)).as_ref() {
-                b"data" => answer.data = Some(self.object_or_null(node)?),
-                b"errors" => answer.errors = Some(self.json.skip()?),
+            match json::unescape(self.json.text(), &key).as_deref() {
+                Some(b"data") => answer.data = Some(self.object_or_null(node)?),
+                Some(b"errors") => answer.errors = Some(self.json.skip()?.range),
                 _ => {
                     let _ = self.json.skip()?;
                 }
@@ -234,8 +240,8 @@ impl<'r> AnswerReader<'r> {
             }
         }
         let Some(key) = self.json.next_key(first)? else { return Ok(Next::End) };
-        let key = json::unescape(self.json.slice(key));
-        Ok(node.find(&key).map_or(Next::Unknown, Next::Member))
+        let member = json::unescape(self.json.text(), &key).and_then(|key| node.find(&key));
+        Ok(member.map_or(Next::Unknown, Next::Member))
     }
 
     fn use_value(&mut self, used: Use, fields: &[ShapeField], base: u32) -> Result<(), Unread> {
@@ -292,7 +298,7 @@ impl<'r> AnswerReader<'r> {
             Leaf::Int => self.mismatch(Wrong::Int),
             Leaf::Float if is_number => {
                 let range = self.json.number()?;
-                match is_finite(self.json.slice(range.clone())) {
+                match json::is_finite(self.json.slice(range.clone())) {
                     true => Ok(self.arena.scalar(self.buffer, range)?),
                     false => Ok(self.wrong(Wrong::Float)),
                 }
@@ -309,9 +315,12 @@ impl<'r> AnswerReader<'r> {
             Leaf::Id if is_number => {
                 let range = self.json.number()?;
                 let digits = self.json.slice(range);
-                match digits.iter().all(|byte| *byte == b'-' || byte.is_ascii_digit()) {
-                    true => Ok(self.arena.rewrite(&[b"\"", digits, b"\""])?),
-                    false => Ok(self.wrong(Wrong::Id)),
+                if digits.iter().all(|byte| *byte == b'-' || byte.is_ascii_digit()) {
+                    return Ok(self.arena.rewrite(&[b"\"", digits, b"\""])?);
+                }
+                match json::whole_number(digits) {
+                    Some(number) => Ok(self.arena.rewrite(&[b"\"", number.to_string().as_bytes(), b"\""])?),
+                    None => Ok(self.wrong(Wrong::Id)),
                 }
             }
             Leaf::Id => self.mismatch(Wrong::Id),
@@ -323,27 +332,34 @@ impl<'r> AnswerReader<'r> {
             Leaf::Typename if next == b'"' => self.name(Wrong::Typename, is_name),
             Leaf::Typename => self.mismatch(Wrong::Typename),
             Leaf::Any => {
-                let range = self.json.skip()?;
-                Ok(self.arena.scalar(self.buffer, range)?)
+                let value = self.json.skip()?;
+                self.text(value)
             }
         }
     }
 
     fn string(&mut self) -> Result<Slot, Unread> {
-        let range = self.json.string()?;
-        Ok(self.arena.scalar(self.buffer, range)?)
+        let string = self.json.string()?;
+        self.text(string)
+    }
+
+    /// What can be copied into a response, and nothing else.
+    fn text(&mut self, token: Token) -> Result<Slot, Unread> {
+        match token.is_text {
+            true => Ok(self.arena.scalar(self.buffer, token.range)?),
+            false => Ok(self.wrong(Wrong::Text)),
+        }
     }
 
     /// A string that is a name, and among the known ones. Kept without escapes, so that names can be compared as bytes.
     fn name(&mut self, wrong: Wrong, is_known: impl Fn(&[u8]) -> bool) -> Result<Slot, Unread> {
-        let range = self.json.string()?;
-        let token = self.json.slice(range.clone());
-        let name = json::unescape(token);
-        if !is_known(&name) {
-            return Ok(self.wrong(wrong));
-        }
-        if name.len() + 2 == token.len() {
-            return Ok(self.arena.scalar(self.buffer, range)?);
+        let token = self.json.string()?;
+        let name = match json::unescape(self.json.text(), &token) {
+            Some(name) if is_known(&name) => name,
+            _ => return Ok(self.wrong(wrong)),
+        };
+        if name.len() + 2 == token.range.len() {
+            return Ok(self.arena.scalar(self.buffer, token.range)?);
         }
         Ok(self.arena.rewrite(&[b"\"", &name, b"\""])?)
     }
@@ -351,20 +367,14 @@ impl<'r> AnswerReader<'r> {
     fn int(&mut self) -> Result<Slot, Unread> {
         let range = self.json.number()?;
         let text = self.json.slice(range.clone());
-        // At most ten digits are parsed; the rest cannot be one.
-        if let Ok(text) = std::str::from_utf8(text) {
-            if text != "-0" && text.parse::<i32>().is_ok() {
-                return Ok(self.arena.scalar(self.buffer, range)?);
+        match json::whole_number(text).map(i32::try_from) {
+            // `1.0` and `1e3` are written as the whole numbers that they are.
+            Some(Ok(number)) if text == b"-0" || text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
+                Ok(self.arena.rewrite(&[number.to_string().as_bytes()])?)
             }
-            // `1.0` and `1e3` are whole numbers as well; they are written as such.
-            if let Ok(number) = text.parse::<f64>()
-                && number.fract() == 0.0
-                && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number)
-            {
-                return Ok(self.arena.rewrite(&[(number as i32).to_string().as_bytes()])?);
-            }
+            Some(Ok(_)) => Ok(self.arena.scalar(self.buffer, range)?),
+            _ => Ok(self.wrong(Wrong::Int)),
         }
-        Ok(self.wrong(Wrong::Int))
     }
 
     /// Skips the value, which is of the wrong type.
@@ -401,12 +411,6 @@ pub(crate) struct GraphQlAnswer {
     pub(crate) data: Option<Slot>,
     /// Where the value of `errors` is.
     pub(crate) errors: Option<std::ops::Range<usize>>,
-}
-
-fn is_finite(number: &[u8]) -> bool {
-    // Without an exponent it takes more than 300 digits to leave the range.
-    let plain = number.len() < 300 && !number.iter().any(|byte| matches!(byte, b'e' | b'E'));
-    plain || std::str::from_utf8(number).is_ok_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite))
 }
 
 fn is_name(text: &[u8]) -> bool {

@@ -4,10 +4,12 @@
 //! bytes mean the same entity, so that the loaders can tell. Or why the object cannot be asked for.
 //! The recursion follows the plan.
 
-use super::errors::{Code, FailureId};
+use super::errors::FailureId;
 use super::positions::{Found, Typename, View, length};
 use super::slots::Slot;
-use crate::planner::plan::{Position, Representation, RepresentationField, RepresentationTypename};
+use crate::planner::plan::{
+    Position, Representation, RepresentationBranch, RepresentationField, RepresentationTypename,
+};
 
 /// Why an object is not asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,35 +22,201 @@ pub(crate) enum NotSent {
     Failed(FailureId),
 }
 
+/// What becomes of an object of which something required has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Incomplete {
+    /// It is not sent.
+    Stays,
+    /// It is sent without: nothing that needs it is asked. Of its key, everything is needed.
+    Goes,
+}
+
 /// Appends the representation of one object. Where it is not sent, `out` may hold a part of it.
 pub(crate) fn write(
     view: View<'_>,
     position: &Position,
     records: &[Slot],
     representation: &Representation,
+    incomplete: Incomplete,
     out: &mut Vec<u8>,
 ) -> Result<(), NotSent> {
+    Writer { view, incomplete, out }.object(position, records, representation)
+}
+
+/// Whether all that one field requires could be had.
+pub(crate) fn check(
+    view: View<'_>,
+    position: &Position,
+    records: &[Slot],
+    branches: &[RepresentationBranch],
+) -> Result<(), NotSent> {
+    let mut out = Vec::new();
+    let mut writer = Writer { view, incomplete: Incomplete::Stays, out: &mut out };
     let typename = match view.typename(position, records) {
-        Typename::Failed(failure) => return Err(NotSent::Failed(failure)),
-        Typename::Unknown => None,
         Typename::Known(name) => Some(name),
+        Typename::Unknown | Typename::Failed(_) => None,
     };
-    let branch = representation.branches.iter().find(|branch| {
+    match branch(branches, typename) {
+        Some(branch) => branch.fields.iter().try_for_each(|field| writer.field(records, field)),
+        None => Ok(()),
+    }
+}
+
+fn branch<'b>(branches: &'b [RepresentationBranch], typename: Option<&[u8]>) -> Option<&'b RepresentationBranch> {
+    branches.iter().find(|branch| {
         branch.types.is_empty()
             || typename.is_some_and(|typename| branch.types.iter().any(|name| name.as_bytes() == typename))
-    });
-    let branch = branch.ok_or(NotSent::OtherType)?;
-    let start = out.len();
-    write_typename(representation, typename, out)?;
-    for field in &branch.fields {
-        out.push(if out.len() == start { b'{' } else { b',' });
-        out.push(b'"');
-        out.extend_from_slice(field.name.as_bytes());
-        out.extend_from_slice(b"\":");
-        write_field(view, records, field, out)?;
+    })
+}
+
+struct Writer<'w> {
+    view: View<'w>,
+    incomplete: Incomplete,
+    out: &'w mut Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn object(
+        &mut self,
+        position: &Position,
+        records: &[Slot],
+        representation: &Representation,
+    ) -> Result<(), NotSent> {
+        let view = self.view;
+        let typename = match view.typename(position, records) {
+            Typename::Failed(failure) => return Err(NotSent::Failed(failure)),
+            Typename::Unknown => None,
+            Typename::Known(name) => Some(name),
+        };
+        let branch = branch(&representation.branches, typename).ok_or(NotSent::OtherType)?;
+        let start = self.out.len();
+        write_typename(representation, typename, self.out)?;
+        for field in &branch.fields {
+            let before = self.out.len();
+            self.out.push(if before == start { b'{' } else { b',' });
+            self.out.push(b'"');
+            self.out.extend_from_slice(field.name.as_bytes());
+            self.out.extend_from_slice(b"\":");
+            match self.field(records, field) {
+                Err(NotSent::Failed(_)) if self.incomplete == Incomplete::Goes && !field.is_key => {
+                    self.out.truncate(before);
+                }
+                written => written?,
+            }
+        }
+        close(start, self.out);
+        Ok(())
     }
-    close(start, out);
-    Ok(())
+
+    fn field(&mut self, records: &[Slot], field: &RepresentationField) -> Result<(), NotSent> {
+        let view = self.view;
+        let found = view.first(records, &field.from);
+        match &field.nested {
+            None => self.value(field, found),
+            Some(nested) => {
+                let position = view.position(nested.position);
+                let mut starts = Vec::new();
+                view.nested(position, records, &mut starts);
+                self.objects(field, &nested.representation, position, found, &starts)
+            }
+        }
+    }
+
+    /// A scalar, or lists of them.
+    fn value(&mut self, field: &RepresentationField, found: Found) -> Result<(), NotSent> {
+        let view = self.view;
+        match found.value {
+            Slot::Scalar(range) => self.out.extend_from_slice(view.arena.text(range)),
+            Slot::List(..) => {
+                let lists = [found];
+                self.list(length(&lists), |writer, index| {
+                    let mut element = Vec::with_capacity(1);
+                    view.elements(&lists, index, &mut element);
+                    // A null in a list is a value of the list, not a missing key.
+                    match element[0].value {
+                        Slot::Null | Slot::Absent => writer.out.extend_from_slice(b"null"),
+                        _ => writer.value(field, element[0])?,
+                    }
+                    Ok(())
+                })?;
+            }
+            missing => self.missing(field, missing)?,
+        }
+        Ok(())
+    }
+
+    /// An object, or lists of them; `starts` are where its nested records are.
+    fn objects(
+        &mut self,
+        field: &RepresentationField,
+        representation: &Representation,
+        position: &Position,
+        found: Found,
+        starts: &[Found],
+    ) -> Result<(), NotSent> {
+        let view = self.view;
+        match found.value {
+            Slot::List(..) => self.list(length(starts), |writer, index| {
+                let mut elements = Vec::with_capacity(starts.len());
+                view.elements(starts, index, &mut elements);
+                let element = super::positions::best(elements.iter().copied());
+                match element.value {
+                    Slot::Null | Slot::Absent => {
+                        writer.out.extend_from_slice(b"null");
+                        Ok(())
+                    }
+                    _ => writer.objects(field, representation, position, element, &elements),
+                }
+            }),
+            Slot::Object(_) => {
+                let mut records = Vec::with_capacity(position.records.len());
+                view.records(position, starts, &mut records);
+                match self.object(position, &records, representation) {
+                    // An object of a type of which nothing is required.
+                    Err(NotSent::OtherType) => {
+                        let typename = match view.typename(position, &records) {
+                            Typename::Known(name) => Some(name),
+                            _ => None,
+                        };
+                        let start = self.out.len();
+                        write_typename(representation, typename, self.out)?;
+                        close(start, self.out);
+                        Ok(())
+                    }
+                    other => other,
+                }
+            }
+            missing => self.missing(field, missing),
+        }
+    }
+
+    fn list(
+        &mut self,
+        len: u32,
+        mut element: impl FnMut(&mut Self, u32) -> Result<(), NotSent>,
+    ) -> Result<(), NotSent> {
+        self.out.push(b'[');
+        for index in 0..len {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            element(self, index)?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    /// What is required may be null: that is an answer. What has failed is none.
+    fn missing(&mut self, field: &RepresentationField, missing: Slot) -> Result<(), NotSent> {
+        match missing {
+            Slot::Failed(failure) => Err(NotSent::Failed(failure)),
+            _ if field.is_key => Err(NotSent::NullKey),
+            _ => {
+                self.out.extend_from_slice(b"null");
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Ends the object that starts at `start`, if anything of it was written.
@@ -68,130 +236,5 @@ fn write_typename(representation: &Representation, typename: Option<&[u8]>, out:
     out.extend_from_slice(b"{\"__typename\":\"");
     out.extend_from_slice(name);
     out.push(b'"');
-    Ok(())
-}
-
-fn write_field(
-    view: View<'_>,
-    records: &[Slot],
-    field: &RepresentationField,
-    out: &mut Vec<u8>,
-) -> Result<(), NotSent> {
-    let found = view.first(records, &field.from);
-    match &field.nested {
-        None => write_value(view, field, found, out),
-        Some(nested) => {
-            let position = view.position(nested.position);
-            let mut starts = Vec::new();
-            view.nested(position, records, &mut starts);
-            write_objects(view, field, &nested.representation, position, found, &starts, out)
-        }
-    }
-}
-
-/// A scalar, or lists of them.
-fn write_value(view: View<'_>, field: &RepresentationField, found: Found, out: &mut Vec<u8>) -> Result<(), NotSent> {
-    match found.value {
-        Slot::Scalar(range) => out.extend_from_slice(view.arena.text(range)),
-        Slot::List(..) => {
-            let lists = [found];
-            write_list(out, length(&lists), |index, out| {
-                let mut element = Vec::with_capacity(1);
-                view.elements(&lists, index, &mut element);
-                // A null in a list is a value of the list, not a missing key.
-                match element[0].value {
-                    Slot::Null | Slot::Absent => out.extend_from_slice(b"null"),
-                    _ => write_value(view, field, element[0], out)?,
-                }
-                Ok(())
-            })?;
-        }
-        missing => write_missing(view, field, found, missing, out)?,
-    }
-    Ok(())
-}
-
-/// An object, or lists of them; `starts` are where its nested records are.
-fn write_objects(
-    view: View<'_>,
-    field: &RepresentationField,
-    representation: &Representation,
-    position: &Position,
-    found: Found,
-    starts: &[Found],
-    out: &mut Vec<u8>,
-) -> Result<(), NotSent> {
-    match found.value {
-        Slot::List(..) => write_list(out, length(starts), |index, out| {
-            let mut elements = Vec::with_capacity(starts.len());
-            view.elements(starts, index, &mut elements);
-            let element = super::positions::best(elements.iter().copied());
-            match element.value {
-                Slot::Null | Slot::Absent => {
-                    out.extend_from_slice(b"null");
-                    Ok(())
-                }
-                _ => write_objects(view, field, representation, position, element, &elements, out),
-            }
-        }),
-        Slot::Object(_) => {
-            let mut records = Vec::with_capacity(position.records.len());
-            view.records(position, starts, &mut records);
-            match write(view, position, &records, representation, out) {
-                // An object of a type of which nothing is required.
-                Err(NotSent::OtherType) => {
-                    let typename = match view.typename(position, &records) {
-                        Typename::Known(name) => Some(name),
-                        _ => None,
-                    };
-                    let start = out.len();
-                    write_typename(representation, typename, out)?;
-                    close(start, out);
-                    Ok(())
-                }
-                other => other,
-            }
-        }
-        missing => write_missing(view, field, found, missing, out),
-    }
-}
-
-fn write_list(
-    out: &mut Vec<u8>,
-    len: u32,
-    mut write_element: impl FnMut(u32, &mut Vec<u8>) -> Result<(), NotSent>,
-) -> Result<(), NotSent> {
-    out.push(b'[');
-    for index in 0..len {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_element(index, out)?;
-    }
-    out.push(b']');
-    Ok(())
-}
-
-fn write_missing(
-    view: View<'_>,
-    field: &RepresentationField,
-    found: Found,
-    missing: Slot,
-    out: &mut Vec<u8>,
-) -> Result<(), NotSent> {
-    match missing {
-        Slot::Failed(failure) => {
-            // A required field that its service answered as null, with an error, is null to the service that requires it; what was never
-            // answered is not, nor what is null because the service made its object null.
-            let reason = view.arena.failures.get(failure);
-            let answered = found.at != super::positions::NOWHERE && reason.object_was_answered;
-            if field.is_key || !answered || reason.code != Code::Downstream {
-                return Err(NotSent::Failed(failure));
-            }
-        }
-        _ if field.is_key => return Err(NotSent::NullKey),
-        _ => {}
-    }
-    out.extend_from_slice(b"null");
     Ok(())
 }

@@ -4,11 +4,13 @@
 //! request's own task, so dropping the request drops them. Between two answers the table is changed by nobody else.
 //! Deliberately absent: what is written of the answers; retries, which belong to the loaders.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use apollo_compiler::Name;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -16,16 +18,18 @@ use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
-use weft_loaders::{Answer, Batch, Effect, LoadError, Outcome, Reuse};
+use weft_loaders::{Answer, Batch, Effect, LoadError, Outcome, Partition, Protocol, Reuse};
 
-use super::Execution;
-use super::connect::{self, Arguments, Batched, Connected, Single};
+use super::batch::{self, Batched, Given, Keys, Match};
+use super::connect::{Arguments, Connected, Single};
 use super::errors::LoadId;
+use super::gather::{Gathered, Part};
 use super::graphql::{self, Endpoint};
-use super::positions::{Typename, View};
+use super::positions::View;
 use super::prepared::{PreparedFetch, connector_of};
-use super::representation::{self, NotSent};
 use super::slots::{Arena, Slot};
+use super::without::without;
+use super::{Execution, arguments};
 use crate::operation::OperationType;
 use crate::planner::plan::{Call, DownstreamOperation, EntityInput, Fetch, FetchId};
 use crate::supergraph::{CacheScope, ConnectorId, LookupArgument, RequiredArgument, Subgraph};
@@ -89,31 +93,10 @@ pub(super) enum What {
     Root(LoadId, Result<Arc<Answer>, LoadError>),
     /// A root operation's `data`, perhaps from the cache.
     RootEntry(LoadId, Outcome),
+    /// What a client asked a lookup of many for: which of the outcomes stands where, `None` for null.
+    RootList(LoadId, Vec<Option<usize>>, Vec<Outcome>),
     /// One outcome per key.
     Entities(Gathered, Vec<Outcome>),
-}
-
-/// The keys of an entity fetch, each once, and where their entities are linked.
-pub(super) struct Gathered {
-    pub(super) keys: Vec<Bytes>,
-    /// Each once.
-    pub(super) wanted: Vec<Wanted>,
-    pub(super) targets: Vec<Target>,
-    /// By input.
-    pub(super) loads: Vec<LoadId>,
-}
-
-/// An entity as one input wants it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Wanted {
-    pub(super) key: usize,
-    pub(super) input: usize,
-}
-
-/// A link slot, and which of those wanted belongs there.
-pub(super) struct Target {
-    pub(super) slot: u32,
-    pub(super) wanted: usize,
 }
 
 pub(super) struct State<'r> {
@@ -124,7 +107,7 @@ pub(super) struct State<'r> {
 }
 
 impl<'r> State<'r> {
-    fn view(&self) -> View<'_> {
+    pub(super) fn view(&self) -> View<'_> {
         View { plan: &self.running.prepared.plan, arena: &self.arena, roots: &self.roots }
     }
 
@@ -140,13 +123,18 @@ impl<'r> State<'r> {
             }
             Call::ConnectRoot { connector, arguments, .. } => {
                 let connected = running.connected(fetch, subgraph, *connector);
-                let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
-                let allowed = connect::check_batch(subgraph, *connector, connected.connector, &arguments);
-                Some(self.start_connect_root(id, fetch, prepared, connected, arguments, allowed))
+                let arguments = arguments::given(&subgraph.schema, connected.connector, arguments, running.variables);
+                let is_list = prepared.connector.as_ref().is_some_and(|of| of.of_list.is_some());
+                let is_read = connected.effect == Effect::Read;
+                let list = batch::list_argument(subgraph, *connector).filter(|_| is_list && is_read);
+                Some(match list.and_then(|list| Given::new(list, &arguments)) {
+                    Some(given) => self.start_connect_list(id, fetch, prepared, connected, given),
+                    None => self.start_connect_root(id, fetch, prepared, connected, arguments),
+                })
             }
             Call::ConnectField { connector, arguments, required, inputs } => {
                 let connected = running.connected(fetch, subgraph, *connector);
-                let arguments = connect::arguments(&subgraph.schema, connected.connector, arguments, running.variables);
+                let arguments = arguments::given(&subgraph.schema, connected.connector, arguments, running.variables);
                 self.start_connect_field(id, fetch, prepared, connected, arguments, required, inputs)
             }
             Call::ConnectLookup { connector, bindings, inputs, .. } => {
@@ -170,22 +158,19 @@ impl<'r> State<'r> {
         let body = graphql::root_body(&prepared.head, &variables);
         let endpoint = match running.endpoint(fetch, subgraph) {
             Ok(endpoint) => endpoint,
-            Err(error) => return Box::pin(async move { Loaded { fetch: id, what: What::Root(load, Err(error)) } }),
+            Err(error) => return loaded(id, async move { What::Root(load, Err(error)) }),
         };
-        let reuse = running.reuse(fetch, prepared, &endpoint.url, &variables, &endpoint.headers);
-        Box::pin(async move {
-            let what = match reuse {
+        let reuse = running.reuse(fetch, &prepared.partition, &endpoint.url, &variables, &endpoint.headers);
+        loaded(id, async move {
+            match reuse {
                 None => What::Root(load, running.loaders.call(endpoint.call(body)).await),
                 Some(reuse) => {
                     let protocol = graphql::Root { endpoint: &endpoint, body: &body };
-                    let keys = [Bytes::new()];
-                    let service = Arc::clone(&endpoint.service);
-                    let batch = Batch { service, keys: &keys, keys_max: None, reuse: Some(reuse) };
-                    let loaded = running.loaders.load(batch, &protocol).await.pop();
-                    What::RootEntry(load, loaded.unwrap_or_else(nothing_loaded))
+                    let whole = [Bytes::new()];
+                    let batch = batch(&endpoint.service, &whole, None, Some(reuse));
+                    What::RootEntry(load, running.load_one(batch, &protocol).await)
                 }
-            };
-            Loaded { fetch: id, what }
+            }
         })
     }
 
@@ -209,19 +194,28 @@ impl<'r> State<'r> {
         let endpoint = match running.endpoint(fetch, subgraph) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                let results = vec![Outcome::from(Err(error)); gathered.keys.len()];
-                return Some(Box::pin(async move { Loaded { fetch: id, what: What::Entities(gathered, results) } }));
+                let outcomes = vec![Outcome::from(Err(error)); gathered.keys.len()];
+                return Some(loaded(id, async move { What::Entities(gathered, outcomes) }));
             }
         };
-        let variables = graphql::variables(operation, running.variables);
-        let reuse = running.reuse(fetch, prepared, &endpoint.url, &variables, &endpoint.headers);
-        Some(Box::pin(async move {
-            let protocol =
-                graphql::Entities { endpoint: &endpoint, head: &prepared.head, variables: &variables, inputs };
-            let service = Arc::clone(&endpoint.service);
-            let batch = Batch { service, keys: &gathered.keys, keys_max: None, reuse };
-            let results = running.loaders.load(batch, &protocol).await;
-            Loaded { fetch: id, what: What::Entities(gathered, results) }
+        let asked: Vec<Asked> = gathered
+            .parts
+            .iter()
+            .map(|part| running.asked(fetch, prepared, operation, inputs, part, &endpoint))
+            .collect();
+        Some(loaded(id, async move {
+            let (endpoint, asked) = (&endpoint, &asked);
+            let outcomes = in_parts(
+                &gathered.keys,
+                |key, _| gathered.part_of[key],
+                |part, keys| async move {
+                    let Asked { head, variables, reuse } = &asked[part];
+                    let protocol = graphql::Entities { endpoint, head, variables, inputs };
+                    running.loaders.load(batch(&endpoint.service, &keys, None, reuse.clone()), &protocol).await
+                },
+            );
+            let outcomes = outcomes.await;
+            What::Entities(gathered, outcomes)
         }))
     }
 
@@ -232,23 +226,39 @@ impl<'r> State<'r> {
         prepared: &'r PreparedFetch,
         connected: Connected<'r>,
         arguments: Map<String, Value>,
-        allowed: Result<(), LoadError>,
     ) -> Load<'r> {
         let running = self.running;
         let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
         let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
         let is_list = prepared.connector.as_ref().is_some_and(|connector| connector.is_list);
         let is_missing_null = !is_list && connected.effect == Effect::Read;
-        Box::pin(async move {
-            if let Err(error) = allowed {
-                return Loaded { fetch: id, what: What::RootEntry(load, Err(error).into()) };
-            }
-            let key = serde_json::to_vec(&arguments).unwrap_or_default();
+        loaded(id, async move {
+            let key = Bytes::from(serde_json::to_vec(&arguments).unwrap_or_default());
             let protocol = Single { connected, arguments: Arguments::Given(&arguments), is_missing_null };
-            let keys = [Bytes::from(key)];
-            let batch = Batch { service: Arc::clone(connected.service), keys: &keys, keys_max: Some(1), reuse };
-            let loaded = running.loaders.load(batch, &protocol).await.pop();
-            Loaded { fetch: id, what: What::RootEntry(load, loaded.unwrap_or_else(nothing_loaded)) }
+            let batch = batch(connected.service, std::slice::from_ref(&key), Some(1), reuse);
+            What::RootEntry(load, running.load_one(batch, &protocol).await)
+        })
+    }
+
+    /// A client asks a lookup of many itself: its keys travel as those of objects do.
+    fn start_connect_list(
+        &mut self,
+        id: FetchId,
+        fetch: &'r Fetch,
+        prepared: &'r PreparedFetch,
+        connected: Connected<'r>,
+        given: Given<'r>,
+    ) -> Load<'r> {
+        let running = self.running;
+        let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
+        let others = serde_json::to_vec(&given.others).unwrap_or_default();
+        let reuse = running.reuse_connected(fetch, prepared, &connected, &[b"given ", others.as_slice()].concat());
+        let matches = prepared.connector.as_ref().map_or(&[][..], |connector| &connector.matches);
+        loaded(id, async move {
+            let protocol = Batched { connected, keys: Keys::Given(given.list, &given.others), matches };
+            let batch = batch(connected.service, &given.keys, connected.connector.batch_max, reuse);
+            let outcomes = running.loaders.load(batch, &protocol).await;
+            What::RootList(load, given.order, outcomes)
         })
     }
 
@@ -268,13 +278,11 @@ impl<'r> State<'r> {
         let given = serde_json::to_vec(&arguments).unwrap_or_default();
         let reuse = running.reuse_connected(fetch, prepared, &connected, &given);
         let is_missing_null = prepared.connector.as_ref().is_some_and(|connector| !connector.is_list);
-        Some(Box::pin(async move {
-            let arguments = Arguments::Required(&arguments, required);
-            let protocol = Single { connected, arguments, is_missing_null };
-            let service = Arc::clone(connected.service);
-            let batch = Batch { service, keys: &gathered.keys, keys_max: Some(1), reuse };
-            let results = running.loaders.load(batch, &protocol).await;
-            Loaded { fetch: id, what: What::Entities(gathered, results) }
+        Some(loaded(id, async move {
+            let protocol = Single { connected, arguments: Arguments::Required(&arguments, required), is_missing_null };
+            let batch = batch(connected.service, &gathered.keys, Some(1), reuse);
+            let outcomes = running.loaders.load(batch, &protocol).await;
+            What::Entities(gathered, outcomes)
         }))
     }
 
@@ -292,120 +300,121 @@ impl<'r> State<'r> {
         let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
         let matches = prepared.connector.as_ref().map_or(&[][..], |connector| &connector.matches);
         let is_batch = bindings.iter().any(|binding| binding.from.is_list());
-        Some(Box::pin(async move {
-            let service = connected.service;
-            let results = if is_batch {
-                let protocol = Batched { connected, bindings, matches };
-                // Keys that differ in what is no list travel apart.
-                let mut parts: IndexMap<Vec<u8>, Vec<usize>> = IndexMap::new();
-                for (index, key) in gathered.keys.iter().enumerate() {
-                    parts.entry(connect::partition(bindings, key)).or_default().push(index);
-                }
-                let loads = parts.values().map(|part| {
-                    let keys: Vec<Bytes> = part.iter().map(|index| gathered.keys[*index].clone()).collect();
-                    let (protocol, reuse) = (&protocol, reuse.clone());
-                    async move {
-                        let keys_max = connected.connector.batch_max;
-                        let batch = Batch { service: Arc::clone(service), keys: &keys, keys_max, reuse };
-                        running.loaders.load(batch, protocol).await
-                    }
-                });
-                let loaded = join_all(loads).await;
-                let mut results = vec![nothing_loaded(); gathered.keys.len()];
-                for (part, loaded) in parts.values().zip(loaded) {
-                    for (index, result) in part.iter().zip(loaded) {
-                        results[*index] = result;
-                    }
-                }
-                results
+        Some(loaded(id, async move {
+            let outcomes = if is_batch {
+                running.load_batch(connected, bindings, matches, &gathered.keys, reuse).await
             } else {
                 let protocol = Single { connected, arguments: Arguments::Key(bindings), is_missing_null: true };
-                let batch = Batch { service: Arc::clone(service), keys: &gathered.keys, keys_max: Some(1), reuse };
-                running.loaders.load(batch, &protocol).await
+                running.loaders.load(batch(connected.service, &gathered.keys, Some(1), reuse), &protocol).await
             };
-            Loaded { fetch: id, what: What::Entities(gathered, results) }
+            What::Entities(gathered, outcomes)
         }))
-    }
-
-    /// Collects the keys of all objects that are to be asked for, and links at once what needs no asking.
-    /// `None`: there is nothing to ask.
-    fn gather(
-        &mut self,
-        service: &Arc<str>,
-        inputs: &[EntityInput],
-        prefix: impl Fn(usize, &mut Vec<u8>),
-    ) -> Option<Gathered> {
-        let mut gathered = Gathered {
-            keys: Vec::new(),
-            wanted: Vec::new(),
-            targets: Vec::new(),
-            loads: Vec::with_capacity(inputs.len()),
-        };
-        let mut known: HashMap<Bytes, usize> = HashMap::new();
-        let mut known_wanted: HashMap<Wanted, usize> = HashMap::new();
-        let mut key = Vec::new();
-        for (number, input) in inputs.iter().enumerate() {
-            gathered.loads.push(self.arena.failures.load(service, input.position));
-            let mut decided = Vec::new();
-            let view = self.view();
-            for records in view.collect(input.position).iter() {
-                let Slot::Object(base) = records[input.link.0.0 as usize] else { continue };
-                let slot = base + input.link.1.0;
-                key.clear();
-                prefix(number, &mut key);
-                match identify(view, input, records, &mut key) {
-                    Ok(()) => {
-                        let index = match known.get(key.as_slice()) {
-                            Some(index) => *index,
-                            None => {
-                                let key = Bytes::copy_from_slice(&key);
-                                gathered.keys.push(key.clone());
-                                known.insert(key, gathered.keys.len() - 1);
-                                gathered.keys.len() - 1
-                            }
-                        };
-                        let wanted = Wanted { key: index, input: number };
-                        let index = *known_wanted.entry(wanted).or_insert_with(|| {
-                            gathered.wanted.push(wanted);
-                            gathered.wanted.len() - 1
-                        });
-                        gathered.targets.push(Target { slot, wanted: index });
-                    }
-                    Err(NotSent::OtherType) => {}
-                    Err(NotSent::NullKey) => decided.push((slot, Slot::Null)),
-                    Err(NotSent::Failed(failure)) => decided.push((slot, Slot::Failed(failure))),
-                }
-            }
-            for (slot, value) in decided {
-                let value = match value {
-                    Slot::Failed(failure) => Slot::Failed(self.arena.failures.of_requirement(failure)),
-                    value => value,
-                };
-                self.arena.set(slot, value);
-            }
-        }
-        (!gathered.keys.is_empty()).then_some(gathered)
     }
 }
 
-/// Appends the key of an object.
-fn identify(view: View<'_>, input: &EntityInput, records: &[Slot], key: &mut Vec<u8>) -> Result<(), NotSent> {
-    let position = view.position(input.position);
-    if !input.types.is_empty() {
-        match view.typename(position, records) {
-            Typename::Failed(failure) => return Err(NotSent::Failed(failure)),
-            Typename::Known(name) if input.types.iter().any(|of| of.as_bytes() == name) => {}
-            _ => return Err(NotSent::OtherType),
+/// A fetch under way.
+fn loaded<'r>(fetch: FetchId, load: impl Future<Output = What> + Send + 'r) -> Load<'r> {
+    Box::pin(async move { Loaded { fetch, what: load.await } })
+}
+
+fn batch<'k>(service: &Arc<str>, keys: &'k [Bytes], keys_max: Option<usize>, reuse: Option<Reuse>) -> Batch<'k> {
+    Batch { service: Arc::clone(service), keys, keys_max, reuse }
+}
+
+/// Loads keys that cannot all travel in one call, each part by itself, side by side: one outcome per key, in their order.
+async fn in_parts<P, L>(
+    keys: &[Bytes],
+    part_of: impl Fn(usize, &Bytes) -> P,
+    load: impl Fn(P, Vec<Bytes>) -> L,
+) -> Vec<Outcome>
+where
+    P: Clone + Hash + Eq,
+    L: Future<Output = Vec<Outcome>>,
+{
+    let mut parts: IndexMap<P, Vec<usize>> = IndexMap::new();
+    for (index, key) in keys.iter().enumerate() {
+        parts.entry(part_of(index, key)).or_default().push(index);
+    }
+    let loads = parts.iter().map(|(part, indices)| {
+        let keys = indices.iter().map(|index| keys[*index].clone()).collect();
+        load(part.clone(), keys)
+    });
+    let loaded = join_all(loads).await;
+    let mut outcomes = vec![nothing_loaded(); keys.len()];
+    for (indices, loaded) in parts.values().zip(loaded) {
+        for (index, outcome) in indices.iter().zip(loaded) {
+            outcomes[*index] = outcome;
         }
     }
-    representation::write(view, position, records, &input.representation, key)
+    outcomes
 }
 
 fn nothing_loaded() -> Outcome {
     Err(LoadError::Invalid("nothing was loaded".into())).into()
 }
 
+/// What is sent with the entities of one part.
+struct Asked<'r> {
+    head: Cow<'r, [u8]>,
+    variables: Vec<u8>,
+    reuse: Option<Reuse>,
+}
+
 impl<'r> Execution<'r> {
+    async fn load_one(&self, batch: Batch<'_>, protocol: &dyn Protocol) -> Outcome {
+        self.loaders.load(batch, protocol).await.pop().unwrap_or_else(nothing_loaded)
+    }
+
+    /// Loads entities through a lookup of many. Keys that differ in what is no list travel apart.
+    async fn load_batch(
+        &self,
+        connected: Connected<'_>,
+        bindings: &[LookupArgument],
+        matches: &[Match],
+        keys: &[Bytes],
+        reuse: Option<Reuse>,
+    ) -> Vec<Outcome> {
+        let protocol = Batched { connected, keys: Keys::Bound(bindings), matches };
+        let (protocol, reuse) = (&protocol, &reuse);
+        let load = |_, keys: Vec<Bytes>| async move {
+            let keys_max = connected.connector.batch_max;
+            self.loaders.load(batch(connected.service, &keys, keys_max, reuse.clone()), protocol).await
+        };
+        in_parts(keys, |_, key| batch::partition(bindings, key), load).await
+    }
+
+    /// What is asked of the entities of a part: all, or what does not require what they lack.
+    fn asked(
+        &self,
+        fetch: &Fetch,
+        prepared: &'r PreparedFetch,
+        operation: &DownstreamOperation,
+        inputs: &[EntityInput],
+        part: &Part,
+        endpoint: &Endpoint,
+    ) -> Asked<'r> {
+        let smaller = (!part.requirements.is_empty()).then(|| {
+            let input = &inputs[part.input];
+            let fields = &self.prepared.plan.shapes[input.shape.0 as usize].fields;
+            let left_out = part.requirements.iter().flat_map(|index| &input.requirements[*index].fields);
+            let left_out: Vec<&Name> = left_out.map(|field| &fields[*field].key).collect();
+            without(operation, &graphql::entities_alias(part.input, inputs.len()), &left_out)
+        });
+        let (head, partition, variables) = match smaller.flatten() {
+            None => {
+                let variables = graphql::variables(operation, self.variables);
+                (Cow::Borrowed(&prepared.head[..]), prepared.partition.clone(), variables)
+            }
+            Some(smaller) => {
+                let head = graphql::head(&smaller);
+                let partition = prepared.partition.clone().with(&head);
+                (Cow::Owned(head), partition, graphql::variables(&smaller, self.variables))
+            }
+        };
+        let reuse = self.reuse(fetch, &partition, &endpoint.url, &variables, &endpoint.headers);
+        Asked { head, variables, reuse }
+    }
+
     fn endpoint(&self, fetch: &Fetch, subgraph: &Subgraph) -> Result<Endpoint, LoadError> {
         let url = subgraph.url.clone().ok_or(LoadError::Unavailable("the service's address is not configured"))?;
         let (deadline, timeout) = self.bounds(fetch);
@@ -456,7 +465,7 @@ impl<'r> Execution<'r> {
     fn reuse(
         &self,
         fetch: &Fetch,
-        prepared: &PreparedFetch,
+        partition: &Partition,
         url: &str,
         given: &[u8],
         headers: &HeaderMap,
@@ -467,7 +476,7 @@ impl<'r> Execution<'r> {
         }
         let max_age = fetch.cache.map_or(Duration::ZERO, |reuse| Duration::from_secs(u64::from(reuse.max_age_s)));
         let stale = fetch.stale_ms.map_or(Duration::ZERO, Duration::from_millis);
-        let partition = prepared.partition.clone().with(url.as_bytes()).with(given).with_headers(headers);
+        let partition = partition.clone().with(url.as_bytes()).with(given).with_headers(headers);
         Some(Reuse { partition, max_age, stale })
     }
 
@@ -487,6 +496,6 @@ impl<'r> Execution<'r> {
             }
         }
         let url = connected.base_url.unwrap_or(&connected.connector.source.base_url);
-        self.reuse(fetch, prepared, url, given, &headers)
+        self.reuse(fetch, &prepared.partition, url, given, &headers)
     }
 }

@@ -45,7 +45,8 @@ pub(crate) fn write(shaping: Shaping<'_>) -> Answer {
         view: shaping.view,
         out: Vec::with_capacity(4096),
         path: Vec::new(),
-        told: Told::default(),
+        told: Told::new(shaping.view),
+        unwritten_bytes: 0,
         records: Vec::new(),
         found: Vec::new(),
         position: shaping.view.plan.projection.position,
@@ -91,6 +92,8 @@ struct Writer<'s> {
     out: Vec<u8>,
     path: Vec<Segment<'s>>,
     told: Told,
+    /// What was written in vain, in objects and lists that are null: see [`Writer::beyond`].
+    unwritten_bytes: usize,
     /// A stack: the records of the objects that are being written.
     records: Vec<Slot>,
     /// A stack: where the nested records of a value start.
@@ -148,7 +151,7 @@ impl<'s> Writer<'s> {
 
     fn tell_at_place(&mut self, placed: Placed, fallback: Option<Substitute>, report: FallbackReport) {
         let view = self.view;
-        let place = view.arena.failures.get(placed.failure).place.as_ref();
+        let place = view.arena.failures.place(placed.failure);
         let below = place.map_or(&[][..], |place| &place.path);
         let path: Vec<Segment<'_>> = self.path[..placed.depth].iter().copied().chain(steps(below)).collect();
         self.told.failure(view, placed.failure, &path, fallback, report);
@@ -157,7 +160,10 @@ impl<'s> Writer<'s> {
     /// Tells a failure here; or, if it is that of a field further down, there, and once.
     fn tell_with(&mut self, failure: FailureId, fallback: Option<Substitute>, report: FallbackReport) {
         let view = self.view;
-        let depth = match &view.arena.failures.get(failure).place {
+        if !self.told.is_telling(view, failure) {
+            return;
+        }
+        let depth = match view.arena.failures.place(failure) {
             Some(place) if place.position == view.plan.projection.position => Some((place, 0)),
             Some(place) if place.position == self.position => Some((place, self.depth)),
             _ => None,
@@ -215,13 +221,46 @@ impl<'s> Writer<'s> {
 
     fn fields(&mut self, fields: &'s [ProjectionField], frame: usize, typename: Option<&Name>) -> Result<(), Stop> {
         self.out.push(b'{');
+        let depth = self.path.len();
         for (index, field) in fields.iter().enumerate() {
             self.start_field(index, field);
-            self.field(field, frame, typename)?;
+            if let Err(stop) = self.field(field, frame, typename) {
+                self.beyond(stop, depth, fields[index + 1..].iter(), |writer, field| {
+                    writer.start_field(0, field);
+                    writer.field(field, frame, typename)
+                });
+                return Err(stop);
+            }
             self.path.pop();
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Goes on behind what made an object or a list null: what services reported there is told at its place, and nothing is
+    /// written. As much is looked at as a response may be long.
+    fn beyond<T>(
+        &mut self,
+        stop: Stop,
+        depth: usize,
+        rest: impl Iterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T) -> Result<(), Stop>,
+    ) {
+        let (out, records, found) = (self.out.len(), self.records.len(), self.found.len());
+        let is_quiet = self.told.set_quiet(true);
+        for item in rest {
+            if stop == Stop::Size || !self.told.is_owed() || self.unwritten_bytes > self.shaping.bytes_max {
+                break;
+            }
+            self.path.truncate(depth);
+            // What stopped it is told already, or is not to be.
+            let _ = write(self, item);
+            self.unwritten_bytes += self.out.len() - out;
+            self.out.truncate(out);
+            self.records.truncate(records);
+            self.found.truncate(found);
+        }
+        self.told.set_quiet(is_quiet);
     }
 
     fn told_of_type(&mut self, message: &str, typename: &TypenameSource) {
@@ -444,11 +483,9 @@ impl<'s> Writer<'s> {
         match (found.value, &field.value) {
             (Slot::Failed(_), _) => self.null(ty),
             (Slot::List(start, len), _) if ty.is_list() => self.catching(ty, |writer| {
-                writer.out.push(b'[');
-                for index in 0..len {
-                    if index > 0 {
-                        writer.out.push(b',');
-                    }
+                writer.tell_lengths(len, nested.map_or(0..0, |(_, start)| start..writer.found.len()));
+                let depth = writer.path.len();
+                let write = |writer: &mut Self, index: u32| {
                     writer.path.push(Segment::Index(index));
                     let (element, nested) = writer.element(start, index, nested);
                     writer.complete(field, ty.item_type(), element, nested)?;
@@ -456,6 +493,19 @@ impl<'s> Writer<'s> {
                         writer.found.truncate(start);
                     }
                     writer.path.pop();
+                    Ok(())
+                };
+                writer.out.push(b'[');
+                for index in 0..len {
+                    if index > 0 {
+                        writer.out.push(b',');
+                    }
+                    let found = writer.found.len();
+                    if let Err(stop) = write(writer, index) {
+                        writer.found.truncate(found);
+                        writer.beyond(stop, depth, index + 1..len, write);
+                        return Err(stop);
+                    }
                 }
                 writer.out.push(b']');
                 Ok(())
@@ -476,6 +526,15 @@ impl<'s> Writer<'s> {
                 None => self.unexplained_null(field, ty),
             },
             _ => self.unexplained_null(field, ty),
+        }
+    }
+
+    /// Lists of several services are joined by position, so they have to be equally long.
+    fn tell_lengths(&mut self, len: u32, lists: std::ops::Range<usize>) {
+        let is_other = |found: &Found| matches!(found.value, Slot::List(_, other) if other != len);
+        if self.found[lists].iter().any(is_other) {
+            let message = "The services answered lists of different lengths, which are joined by position.";
+            self.told.own(message, Some(Code::InvalidResponse), None, &self.path);
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StoodIn;
-use super::errors::{Code, Failure, FailureId, LoadId, Step, TOLD_MAX};
+use super::errors::{self, Code, Failure, FailureId, LoadId, Step, TOLD_MAX};
 use super::json;
 use super::positions::View;
 use crate::planner::plan::{ObjectProjection, PositionId, ProjectionField, ProjectionValue};
@@ -31,12 +31,16 @@ pub(crate) fn steps(steps: &[Step]) -> impl Iterator<Item = Segment<'_>> {
 }
 
 /// What is told so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Told {
     errors: List,
     fallbacks: List,
     /// By failure: whether it was told at any place.
     seen: Vec<bool>,
+    /// How many of those that must be told were not yet.
+    owed: usize,
+    /// Nothing else is told.
+    is_quiet: bool,
     /// By load.
     stood_in: BTreeMap<u32, StoodIn>,
 }
@@ -57,6 +61,11 @@ impl Substitute {
             Self::Stale => "STALE",
         }
     }
+}
+
+/// Whether a failure is told once at least: a service's own error is, a failed load of which nothing was asked is not.
+fn is_owed(failure: &Failure) -> bool {
+    failure.code == Code::Downstream && !matches!(failure.told, errors::Told::AsReason)
 }
 
 /// One of the two lists.
@@ -90,6 +99,31 @@ impl List {
 }
 
 impl Told {
+    pub(crate) fn new(view: View<'_>) -> Told {
+        let (mut seen, mut owed) = (Vec::new(), 0);
+        for (_, failure) in view.arena.failures.iter() {
+            seen.push(false);
+            owed += usize::from(is_owed(failure));
+        }
+        let (errors, fallbacks, stood_in) = Default::default();
+        Told { errors, fallbacks, seen, owed, is_quiet: false, stood_in }
+    }
+
+    /// Whether some service's error was not told yet.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// Whether a failure would be told now.
+    pub(crate) fn is_telling(&self, view: View<'_>, id: FailureId) -> bool {
+        !self.is_quiet || (is_owed(view.arena.failures.get(id)) && !self.seen[id.0 as usize])
+    }
+
+    /// From now on, only services' errors that were not told yet are; or everything again. What it was before.
+    pub(crate) fn set_quiet(&mut self, is_quiet: bool) -> bool {
+        std::mem::replace(&mut self.is_quiet, is_quiet)
+    }
+
     /// Tells a failure at a path; `fallback` says what stands in.
     pub(crate) fn failure(
         &mut self,
@@ -99,12 +133,11 @@ impl Told {
         fallback: Option<Substitute>,
         report: FallbackReport,
     ) {
-        let index = id.0 as usize;
-        if self.seen.len() <= index {
-            self.seen.resize(index + 1, false);
-        }
-        self.seen[index] = true;
         let failure = view.arena.failures.get(id);
+        let was_seen = std::mem::replace(&mut self.seen[id.0 as usize], true);
+        self.owed -= usize::from(is_owed(failure) && !was_seen);
+        // Nothing stands in below what is null.
+        let fallback = fallback.filter(|_| !self.is_quiet);
         if let Some(substitute) = fallback {
             let stood_in = self.stood_in.entry(failure.load.0).or_default();
             match substitute {
@@ -124,7 +157,7 @@ impl Told {
 
     /// Tells what the gateway itself found; in what a service answered, if it is known which.
     pub(crate) fn own(&mut self, message: &str, code: Option<Code>, service: Option<&str>, path: &[Segment<'_>]) {
-        if self.errors.count(None, None) {
+        if !self.is_quiet && self.errors.count(None, None) {
             self.errors.start();
             write_own(message, code, service, path, &mut self.errors.text);
         }
@@ -135,10 +168,8 @@ impl Told {
     pub(crate) fn finish(mut self, view: View<'_>, out: &mut Vec<u8>) -> Vec<(Arc<str>, StoodIn)> {
         let failures = &view.arena.failures;
         for (id, failure) in failures.iter() {
-            // A service's own error is always told, once at least. A failed load of which nothing was asked is not.
-            let owed = failure.code == Code::Downstream && !failure.is_consequence;
-            if owed && !self.seen.get(id.0 as usize).is_some_and(|seen| *seen) {
-                let path = match &failure.place {
+            if is_owed(failure) && !self.seen[id.0 as usize] {
+                let path = match failures.place(id) {
                     Some(place) if place.position == view.plan.projection.position => steps(&place.path).collect(),
                     _ => path_of(view, failures.get_load(failure.load).position),
                 };

@@ -3,7 +3,7 @@
 //! In: a document, the graph's [`Guards`], a client's grants. Out: the rules that the client does not meet, which a plan is
 //! cached by: two clients of whom the same holds share it, whatever their tokens say. Decided before planning, so that nothing of what
 //! is kept from a client is asked of a service, required by it or held for it.
-//! Source of the walk: every field of the document, on every concrete type that it can be selected on; more than what one operation
+//! Source of the walk: every field of the document, on the type that it is selected on and on every concrete one that it can be of; more than what one operation
 //! selects, which costs a plan at the most.
 
 use apollo_compiler::Name;
@@ -47,11 +47,11 @@ pub(super) fn guards_of(document: &Document, guards: &Guards) -> Box<[GuardId]> 
                     if !seen.insert((&set.ty, &field.name)) {
                         continue;
                     }
-                    let guarded = possible.entry(&set.ty).or_insert_with(|| {
+                    let guarded: &Vec<Name> = possible.entry(&set.ty).or_insert_with(|| {
                         let types = possible_types(document.api(), &set.ty);
-                        types.into_iter().filter(|object| guards.has(object)).collect()
+                        types.into_iter().chain([set.ty.clone()]).filter(|name| guards.has(name)).collect()
                     });
-                    found.extend(guarded.iter().flat_map(|object| guards.of(object, &field.name)).copied());
+                    found.extend(guarded.iter().flat_map(|of| guards.of(of, &field.name)).copied());
                 }
                 Selection::InlineFragment(inline) => pending.push(&inline.selection_set),
                 // All fragments are looked at anyway.
@@ -69,9 +69,10 @@ pub(super) fn denied(of_document: &[GuardId], guards: &Guards, grants: &Grants) 
     of_document.iter().copied().filter(|id| !guards.is_granted(*id, grants)).collect()
 }
 
-/// Whether one of these rules keeps a field of a concrete type.
-pub(super) fn is_denied(denied: &[GuardId], guards: &Guards, object: &Name, field: &Name) -> bool {
-    !denied.is_empty() && guards.of(object, field).iter().any(|id| denied.binary_search(id).is_ok())
+/// Whether one of these rules keeps a field of an object, which is selected on that type.
+pub(super) fn is_denied(denied: &[GuardId], guards: &Guards, on: &Name, object: &Name, field: &Name) -> bool {
+    let is_kept = |of: &Name| guards.of(of, field).iter().any(|id| denied.binary_search(id).is_ok());
+    !denied.is_empty() && (is_kept(object) || (on != object && is_kept(on)))
 }
 
 /// Refuses an operation in which anything is denied.

@@ -203,7 +203,8 @@ impl Snapshot {
         condition: &dyn Fn(&Name) -> bool,
         denied: &[GuardId],
     ) -> Result<Plan, Vec<RequestError>> {
-        let is_denied = |object: &Name, field: &Name| access::is_denied(denied, &self.guards, object, field);
+        let is_denied =
+            |on: &Name, object: &Name, field: &Name| access::is_denied(denied, &self.guards, on, object, field);
         let operation =
             operation::normalize_for(document, operation, condition, &is_denied).map_err(|error| vec![error.into()])?;
         if self.unauthorized == Unauthorized::Refuse && !denied.is_empty() {

@@ -20,18 +20,18 @@ pub fn normalize(
     operation: &DocumentOperation,
     conditions: &dyn Fn(&Name) -> bool,
 ) -> Result<Operation, RequestError> {
-    normalize_for(document, operation, conditions, &|_, _| false)
+    normalize_for(document, operation, conditions, &|_, _, _| false)
 }
 
 /// Normalizes for one assignment of the variables that the operation's conditions use (see
 /// [`DocumentOperation::condition_variables`]), where a variable that is absent counts as false; and for a client from whom
-/// the fields of concrete types are kept that `is_denied` says.
+/// the fields are kept that `is_denied` says: by the type that a field is selected on, the object's type, and the field.
 /// Errors: fields overlap in more ways than the limits of the document allow.
 pub fn normalize_for(
     document: &Document,
     operation: &DocumentOperation,
     conditions: &dyn Fn(&Name) -> bool,
-    is_denied: &dyn Fn(&Name, &Name) -> bool,
+    is_denied: &dyn Fn(&Name, &Name, &Name) -> bool,
 ) -> Result<Operation, RequestError> {
     let mut normalize = Normalize {
         is_denied,
@@ -58,11 +58,14 @@ pub fn normalize_for(
     Ok(Operation { kind: operation.kind, name: definition.name.clone(), root_type, selection, variables })
 }
 
+/// A field, and the type that it is selected on.
+type Selected<'a> = (&'a Name, &'a Node<executable::Field>);
+
 struct Normalize<'a> {
     schema: &'a Schema,
     fragments: &'a executable::FragmentMap,
     conditions: &'a dyn Fn(&Name) -> bool,
-    is_denied: &'a dyn Fn(&Name, &Name) -> bool,
+    is_denied: &'a dyn Fn(&Name, &Name, &Name) -> bool,
     possible: HashMap<Name, Vec<Name>>,
     /// By the declared type and the addresses of the merged selection sets.
     known: HashMap<(Name, Vec<*const executable::SelectionSet>), SelectionSet>,
@@ -143,10 +146,12 @@ impl<'a> Normalize<'a> {
         }
         let mut by_declaration: IndexMap<Vec<(Type, bool)>, Vec<Name>> = IndexMap::default();
         for name in types {
-            let declared = collected.values().map(|fields: &Vec<&Node<executable::Field>>| {
-                let declared = self.schema.type_field(&name, &fields[0].name);
-                let ty = declared.map_or_else(|_| fields[0].definition.ty.clone(), |definition| definition.ty.clone());
-                (ty, (self.is_denied)(&name, &fields[0].name))
+            let declared = collected.values().map(|fields: &Vec<Selected<'_>>| {
+                let (_, first) = fields[0];
+                let declared = self.schema.type_field(&name, &first.name);
+                let ty = declared.map_or_else(|_| first.definition.ty.clone(), |definition| definition.ty.clone());
+                // What may be seen by one of the ways in which it is selected may be seen.
+                (ty, fields.iter().all(|(on, field)| (self.is_denied)(on, &name, &field.name)))
             });
             by_declaration.entry(declared.collect()).or_default().push(name);
         }
@@ -155,18 +160,19 @@ impl<'a> Normalize<'a> {
             let mut fields = Vec::with_capacity(collected.len());
             for ((response_key, selected), (ty, is_denied)) in collected.iter().zip(declared) {
                 self.step(1)?;
-                let (response_key, name) = ((*response_key).clone(), selected[0].name.clone());
+                let (_, first) = selected[0];
+                let (response_key, name) = ((*response_key).clone(), first.name.clone());
                 if is_denied {
                     // Neither what it is asked with nor what is below it matters any more.
                     fields.push(Field { response_key, name, arguments: Vec::new(), ty, selection: None, is_denied });
                     continue;
                 }
-                let sets: Vec<_> = selected.iter().map(|field| &field.selection_set).collect();
+                let sets: Vec<_> = selected.iter().map(|(_, field)| &field.selection_set).collect();
                 let selection = match sets.iter().any(|set| !set.selections.is_empty()) {
                     true => Some(self.selection_set(ty.inner_named_type(), sets)?),
                     false => None,
                 };
-                let arguments = selected[0].arguments.iter().map(|a| (a.name.clone(), a.value.clone()));
+                let arguments = first.arguments.iter().map(|a| (a.name.clone(), a.value.clone()));
                 let mut arguments: Vec<_> = arguments.collect();
                 // Their order means nothing; sorted, equal fields are equal.
                 arguments.sort_by(|a, b| a.0.cmp(&b.0));
@@ -182,7 +188,7 @@ impl<'a> Normalize<'a> {
         runtime_type: &Name,
         set: &'a executable::SelectionSet,
         seen: &mut HashSet<&'a Name>,
-        into: &mut IndexMap<&'a Name, Vec<&'a Node<executable::Field>>>,
+        into: &mut IndexMap<&'a Name, Vec<Selected<'a>>>,
     ) -> Option<()> {
         for selection in &set.selections {
             self.step(1)?;
@@ -191,7 +197,7 @@ impl<'a> Normalize<'a> {
             }
             let (condition, inner) = match selection {
                 Selection::Field(field) => {
-                    into.entry(field.response_key()).or_default().push(field);
+                    into.entry(field.response_key()).or_default().push((&set.ty, field));
                     continue;
                 }
                 Selection::InlineFragment(inline) => (inline.type_condition.as_ref(), &inline.selection_set),

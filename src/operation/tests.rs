@@ -93,17 +93,27 @@ fn types_part_where_a_field_is_declared_differently() {
 
 #[test]
 fn types_part_where_a_field_is_kept_of_some_of_them() {
-    let text = "query($id: ID!, $unit: Unit) { node { id ...N } find(by: {id: $id}) { id }
-        me { age(unit: $unit) } } fragment N on Named { n: name parent { id } }";
+    let text = "query($id: ID!, $unit: Unit) { way: node { ...W ... on Team { name } } node { id ...N } find(by: {id: $id}) { id }
+        me { age(unit: $unit) } } fragment N on Named { n: name parent { id } }
+        fragment W on Named { name way: id }";
     let document = parse(text).unwrap();
-    let kept = [("User", "name"), ("User", "age"), ("Team", "parent"), ("Robot", "id"), ("Query", "find")];
-    let is_denied = |object: &Name, field: &Name| kept.contains(&(object, field));
+    // Through `Named`, nobody's id is seen; by itself, a team's or a user's is.
+    let kept =
+        [("Named", "id"), ("User", "name"), ("User", "age"), ("Team", "parent"), ("Robot", "id"), ("Query", "find")];
+    let is_denied = |on: &Name, object: &Name, field: &Name| {
+        kept.contains(&(object, field)) || kept.contains(&(on, field)) && on != object
+    };
     let operation = normalize_for(&document, document.operation(None).unwrap(), &|_| false, &is_denied).unwrap();
     let mut out = String::new();
     print(&operation.selection, 0, &mut out);
     assert_eq!(
         out,
-        "Query node: node Node
+        "Query way: node Node
+  Team name: name String
+  Team !way: id ID!
+  User !name: name String
+  User !way: id ID!
+Query node: node Node
   Robot !id: id ID!
   Team id: id ID!
   Team n: name String

@@ -1,5 +1,6 @@
 //! A finished draft → [`Plan`]: fetches in order, layouts of records, and the projection.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use apollo_compiler::ast::{Type, Value};
@@ -14,8 +15,8 @@ use super::parts::{self, Part};
 use super::plan::{
     AskedFor, Call, EntityInput, Fetch, FetchId, Leaf, NestedRepresentation, ObjectProjection, Plan, Position,
     PositionId, ProjectionBranch, ProjectionField, ProjectionValue, RecordId, RecordSource, Representation,
-    RepresentationBranch, RepresentationField, RepresentationTypename, Shape, ShapeField, ShapeId, ShapeValue, SlotId,
-    TypenameSource,
+    RepresentationBranch, RepresentationField, RepresentationTypename, Requirement, Shape, ShapeField, ShapeId,
+    ShapeValue, SlotId, TypenameSource,
 };
 use super::{policy, stale};
 use crate::connect::TemplatePart;
@@ -416,10 +417,37 @@ impl<'a> Assembler<'_, 'a> {
             }
             wanted
         });
-        let position = PositionId(job.pos.0);
-        let representation = Representation { typename, branches };
-        let asked = if job.is_root_jump() { AskedFor::Root } else { AskedFor::Entities };
-        EntityInput { position, types, link, asked, representation, shape, variable }
+        EntityInput {
+            position: PositionId(job.pos.0),
+            types,
+            link,
+            asked: if job.is_root_jump() { AskedFor::Root } else { AskedFor::Entities },
+            representation: Representation { typename, branches },
+            requirements: self.requirements(job),
+            shape,
+            variable,
+        }
+    }
+
+    /// What each field of an entity fetch requires for itself.
+    fn requirements(&self, job: &Job) -> Vec<Requirement> {
+        let sel = match (&job.kind, self.draft.ctx(job.ctx).sel) {
+            (JobKind::Entities { .. }, Some(sel)) => self.draft.sel(sel),
+            _ => return Vec::new(),
+        };
+        let of = |(field, types, required): &(Sym, Vec<Sym>, Rc<FieldSet>)| {
+            let is_of = |entry: &Entry| entry.field == *field && !common(&entry.types, types).is_empty();
+            let fields = sel.entries.iter().enumerate().filter(|(_, entry)| is_of(entry)).map(|(index, _)| index);
+            let branches = self.branches(job.pos, &job.types, |object| {
+                let mut wanted = Vec::new();
+                if types.contains(&object) {
+                    self.wanted(object, required, false, &mut wanted);
+                }
+                wanted
+            });
+            Requirement { fields: fields.collect(), branches }
+        };
+        job.requires.iter().map(of).collect()
     }
 
     /// What a field set reads of an object of one type.

@@ -261,14 +261,25 @@ pub struct EntityInput {
     pub link: (RecordId, SlotId),
     /// What a GraphQL subgraph is asked for.
     pub asked: AskedFor,
-    /// What identifies an object; empty where it is the query root.
+    /// What identifies an object, and what all that is asked of it requires; empty where it is the query root.
     pub representation: Representation,
+    /// What some of its fields require; empty for connectors, of which each call gives what it requires itself.
+    pub requirements: Vec<Requirement>,
     /// The layout of an answered entity, or of the root's fields.
     pub shape: ShapeId,
     /// For [`Call::Entities`], the variable that its representations are sent in: `representations` for a single input, else
     /// `r0`, `r1`, …, unless the client uses that name itself. Of a root, whether it is wanted at all. Empty for
     /// connectors, and for a root that is the single input.
     pub variable: String,
+}
+
+/// A field of an entity that needs more than the key. Where that could not be had, the others are asked for without it.
+#[derive(Debug)]
+pub struct Requirement {
+    /// Which members of the answer it is: indices in the fields of the input's shape. (One field may have several aliases.)
+    pub fields: Vec<usize>,
+    /// What it needs, per concrete type; all of it is also in the input's representation. An object of another type needs nothing.
+    pub branches: Vec<RepresentationBranch>,
 }
 
 /// What an input of [`Call::Entities`] asks for.
@@ -316,7 +327,7 @@ pub struct RepresentationField {
     pub name: Name,
     /// Sources of its value: the first record slot that is present.
     pub from: Vec<(RecordId, SlotId)>,
-    /// Part of the key: where it is null, the object is not sent. A required field may be null.
+    /// Part of the key: where it is null, the object is not sent. A required field may be null, but not have failed.
     pub is_key: bool,
     /// For objects (and lists of them): what is sent of each.
     pub nested: Option<Box<NestedRepresentation>>,

@@ -4,7 +4,8 @@
 //! that this takes. States start with the contexts that exist (and, if asked, with what the positions above could still fetch),
 //! and are closed under entity resolvers: one can be used once each of its key fields can be had from some state. That is
 //! the shortest path problem of an and/or graph; labels hold sets of fetches, so that what two key fields share is
-//! counted once. Requirements are followed into their own fields the same way, in circles as long as these make progress.
+//! counted once. Requirements are followed into their own fields the same way, in circles as long as these make progress;
+//! so are keys whose fields lie behind other keys.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -60,8 +61,20 @@ pub(super) struct State {
     pub(super) how: How,
 }
 
-/// Requirements that are being estimated.
-pub(super) type Guard = Vec<(Sym, SubgraphId, Sym)>;
+/// What is being estimated, so that circles end.
+pub(super) type Guard = Vec<Asked>;
+
+/// Keys inside keys that are followed; more is not looked for, because the stack is finite.
+const KEYS_MAX: usize = 32;
+
+/// One thing that an estimate needs before it can go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The requirement of this type's field in this subgraph.
+    Requirement(Sym, SubgraphId, Sym),
+    /// The key of this one of a type's resolvers, for objects that can be had at these nodes.
+    Key(Sym, usize, Vec<NodeId>),
+}
 
 impl Label {
     pub(super) fn at(step: u32) -> Self {
@@ -218,7 +231,7 @@ impl Solver<'_, '_> {
                 Some(Label::default())
             } else {
                 let states_above = self.states(above, object_above, true)?;
-                let mut guard = vec![(object_above, connected.subgraph, field)];
+                let mut guard = vec![Asked::Requirement(object_above, connected.subgraph, field)];
                 let requires = connected.requires.as_deref();
                 self.connected_label(object_above, &states_above, requires, place, &mut guard)?
             };
@@ -250,7 +263,15 @@ impl Solver<'_, '_> {
                 if known.is_some_and(|known| matches!(states[known].how, How::Ctx(_) | How::Root(_))) {
                     continue;
                 }
-                let Some(key) = self.key_label(object, is_object, states, resolver, place, guard)? else { continue };
+                let mut key = Ok(None);
+                if !is_nested(&resolver.key) {
+                    key = self.key_label(object, is_object, states, resolver, place, guard);
+                } else if let Some(asked) = follow_key(object, index, states, guard) {
+                    guard.push(asked);
+                    key = self.key_label(object, is_object, states, resolver, place, guard);
+                    guard.pop();
+                }
+                let Some(key) = key? else { continue };
                 let id = jump_id(resolver, place);
                 if key.has(id) {
                     continue;
@@ -420,7 +441,7 @@ impl Solver<'_, '_> {
             let Some(node) = self.draft.graph.concrete(resolver.target, object) else { continue };
             let Some(edge) = self.draft.graph.edge(node, field) else { continue };
             let Some(requires) = &edge.requires else { continue };
-            let step = (object, resolver.subgraph, field);
+            let step = Asked::Requirement(object, resolver.subgraph, field);
             if guard.contains(&step) {
                 continue;
             }
@@ -433,7 +454,7 @@ impl Solver<'_, '_> {
             }
         }
         for connected in self.draft.graph.connected(object, field) {
-            let step = (object, connected.subgraph, field);
+            let step = Asked::Requirement(object, connected.subgraph, field);
             if guard.contains(&step) {
                 continue;
             }
@@ -519,6 +540,21 @@ impl Solver<'_, '_> {
         }
         Ok(Some(sum))
     }
+}
+
+/// Whether a field set leads to further objects, whose own keys may be needed.
+fn is_nested(fields: &FieldSet) -> bool {
+    fields.items.iter().any(|item| match item {
+        FieldSetItem::Inline { .. } => true,
+        FieldSetItem::Field { selection, .. } => !selection.is_empty(),
+    })
+}
+
+/// The key to be followed, unless that would not end.
+fn follow_key(object: Sym, index: usize, states: &[State], guard: &Guard) -> Option<Asked> {
+    let asked = Asked::Key(object, index, states.iter().map(|state| state.node).collect());
+    let depth = guard.iter().filter(|asked| matches!(asked, Asked::Key(..))).count();
+    (depth < KEYS_MAX && !guard.contains(&asked)).then_some(asked)
 }
 
 /// Which fetch a resolver makes at a place.

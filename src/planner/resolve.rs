@@ -417,6 +417,7 @@ impl<'a, 's> Solver<'a, 's> {
             return Ok(());
         }
         let types = self.draft.pos(pos).types.clone();
+        let client = self.draft.pos(pos).client.clone();
         let Some(first) = types.first().copied() else { return Ok(()) };
         let need = self.add_need(pos, typename, Rc::new([]), types.clone(), Vec::new());
         let gives = |draft: &Draft<'_>, ctx: CtxId| {
@@ -429,8 +430,24 @@ impl<'a, 's> Solver<'a, 's> {
                 let mut found = None;
                 for lift in [false, true] {
                     let states = self.states(pos, first, lift)?;
-                    let trusted = states.iter().filter(|state| state.trusted && !matches!(state.how, How::Ctx(_)));
-                    found = trusted.min_by_key(|state| self.cost(&state.label)).cloned();
+                    // Of those that know the type, the one that can tell more of what is wanted.
+                    let mut best = None;
+                    for state in states.iter().filter(|state| state.trusted && !matches!(state.how, How::Ctx(_))) {
+                        let graph = self.draft.graph;
+                        let resolver = match state.how {
+                            How::Jump(index) => graph.resolvers(first).get(index),
+                            _ => None,
+                        };
+                        // Who is asked by one type's name says nothing about objects of the others.
+                        let is_blind = resolver.is_some_and(|resolver| resolver.mode == ResolverMode::Concrete);
+                        let target = resolver.map_or(state.node, |resolver| resolver.target);
+                        let (calls, step) = self.cost(&state.label);
+                        let rank = (is_blind, calls + self.missing.count(graph, target, &client), step);
+                        if best.as_ref().is_none_or(|known| rank < *known) {
+                            best = Some(rank);
+                            found = Some(state.clone());
+                        }
+                    }
                     if found.is_some() {
                         break;
                     }

@@ -1,13 +1,14 @@
 //! Root fields: which subgraph is asked for each.
 //!
 //! Fields of a query that go to one subgraph are one fetch, unless their owners gave them different time limits; a connector's
-//! root field is a fetch of its own. Root fields of a mutation are a fetch each, in the client's order, and run once, whoever
-//! else could run them.
+//! root field is a fetch of its own. Root fields of a mutation run in the client's order, each once, whoever else could run
+//! them. Neighbours that one subgraph runs are one fetch, which it works off in their order, as long as nothing is left to be
+//! fetched for the ones before.
 
 use apollo_compiler::ast::OperationType;
 
-use super::draft::{CtxId, JobKind, NeedId, Origin, PosId, Static};
-use super::graph::{Connected, NodeId, Sym};
+use super::draft::{CtxId, Entry, JobKind, NeedId, Origin, PosId, Static};
+use super::graph::{Connected, Edge, NodeId, Sym};
 use super::policy;
 use super::reach::{hash, root_call};
 use super::resolve::{Solver, Stop};
@@ -42,11 +43,59 @@ impl Solver<'_, '_> {
         if !is_mutation {
             by_freedom.sort_by_key(|need| self.draft.graph.holders(object, self.draft.need(*need).field).len().max(1));
         }
+        let mut ordinal = 0;
         for (index, need) in by_freedom.into_iter().enumerate() {
-            self.root_need(pos, object, need, if is_mutation { index as u32 + 1 } else { 0 })?;
+            if is_mutation && index > 0 && self.joins(pos, object, needs[index - 1], need) {
+                continue;
+            }
+            ordinal += u32::from(is_mutation);
+            self.root_need(pos, object, need, ordinal)?;
+            if is_mutation {
+                self.ask_now(need);
+            }
         }
         self.enqueue(&needs);
         Ok(())
+    }
+
+    /// Lets a field of a mutation travel with the one before it, where the service does with both what it would do with each.
+    fn joins(&mut self, pos: PosId, object: Sym, before: NeedId, need: NeedId) -> bool {
+        let Some(ctx) = self.draft.pos(pos).contexts.last().copied() else { return false };
+        let job = self.draft.job(self.draft.ctx(ctx).job);
+        let Static::Node(root) = self.draft.ctx(ctx).shape else { return false };
+        let graph = self.draft.graph;
+        let (field, last) = (self.draft.need(need).field, self.draft.need(before).field);
+        let (Some(edge), Some(edge_before)) = (graph.edge(root, field), graph.edge(root, last)) else { return false };
+        let is_alone = job.kind != JobKind::Root
+            || job.timeout_ms
+                != policy::root_timeout(self.draft.supergraph, job.subgraph, graph.name(object), graph.name(field));
+        // A leaf is asked for once, however often it is wanted; but each of these is to run.
+        let args = &self.draft.need(need).args;
+        let same = |entry: &Entry| entry.sub.is_none() && entry.field == field && entry.args == *args;
+        let runs_already = self.draft.ctx(ctx).sel.is_some_and(|sel| self.draft.sel(sel).entries.iter().any(same));
+        // A null that only this service forbids would take the answers of the others with it.
+        let is_stricter = |edge: &Edge, field| {
+            let declared = self.draft.supergraph.schema.type_field(graph.name(object), graph.name(field));
+            edge.ty.is_non_null() && !declared.is_ok_and(|declared| declared.ty.is_non_null())
+        };
+        if is_alone || runs_already || is_stricter(edge, field) || is_stricter(edge_before, last) {
+            return false;
+        }
+        let left = edge_before.target.map_or(0, |target| self.missing_below(target, before));
+        if left > 0 {
+            return false;
+        }
+        self.take(need, ctx);
+        self.ask_now(need);
+        true
+    }
+
+    /// Asks for an object at once, so that fields stand in the order in which they are to run.
+    fn ask_now(&mut self, need: NeedId) {
+        let Some(child) = self.draft.need(need).child else { return };
+        for ctx in self.draft.contexts(child) {
+            self.draft.materialize(ctx);
+        }
     }
 
     pub(super) fn root_need(&mut self, pos: PosId, object: Sym, need: NeedId, ordinal: u32) -> Result<(), Stop> {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::draft::{NeedId, PosId};
 use super::graph::{NodeId, Sym};
-use super::reach::{How, Label, State, entity_call, hash};
+use super::reach::{Asked, How, Label, State, entity_call, hash};
 use super::resolve::{Solver, Stop};
 use crate::supergraph::{FieldSet, SubgraphId};
 
@@ -136,7 +136,7 @@ impl Solver<'_, '_> {
             let Some(node) = graph.concrete(resolver.target, object) else { continue };
             let Some(edge) = graph.edge(node, field) else { continue };
             let Some(requires) = &edge.requires else { continue };
-            let mut guard = vec![(object, resolver.subgraph, field)];
+            let mut guard = vec![Asked::Requirement(object, resolver.subgraph, field)];
             let label = self.requirement_label(object, states, resolver, requires, place, &mut guard)?;
             let Some(label) = label else { continue };
             let label = label.then(hash((place, resolver.subgraph, requires)), entity_call(resolver));
@@ -154,7 +154,7 @@ impl Solver<'_, '_> {
             }
         }
         for (index, connected) in graph.connected(object, field).iter().enumerate() {
-            let mut guard = vec![(object, connected.subgraph, field)];
+            let mut guard = vec![Asked::Requirement(object, connected.subgraph, field)];
             let label = self.connected_label(object, states, connected.requires.as_deref(), place, &mut guard)?;
             let Some(label) = label else { continue };
             let id = hash(("connected", connected.subgraph, connected.connector, place));

@@ -18,7 +18,7 @@ use flate2::bufread::MultiGzDecoder;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::negotiate::{self, BodyType, MediaType};
 use super::refusal::Refusal;
@@ -39,9 +39,30 @@ pub(super) async fn options(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// How long a client that is refused may still take to send what is left of its body.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// Answers one request.
 pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
+    let asks_first = parts.headers.contains_key(header::EXPECT);
+    let response = respond(&app, parts, &mut body).await;
+    // Many clients read no answer before they have sent all, and would find a closed connection instead of the reason. One
+    // that asks first whether it may send is told so at once.
+    let limit = app.settings.body_bytes_max;
+    let is_bearable = body.size_hint().lower() <= u64::try_from(limit).unwrap_or(u64::MAX);
+    if !asks_first && is_bearable && !body.is_end_stream() {
+        let _ = timeout(DRAIN, drain(Limited::new(body, limit))).await;
+    }
+    response
+}
+
+/// Reads what nobody will look at.
+async fn drain(mut rest: Limited<Body>) {
+    while let Some(Ok(_)) = rest.frame().await {}
+}
+
+async fn respond(app: &App, parts: Parts, body: &mut Body) -> Response {
     // An address bar gets the page to write queries on.
     let is_get = matches!(parts.method, Method::GET | Method::HEAD);
     if is_get && app.settings.playground && parts.uri.query().is_none() && negotiate::wants_page(&parts.headers) {
@@ -52,13 +73,13 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
             "an answer is application/graphql-response+json or application/json, and the request accepts neither";
         return Refusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message).into_response();
     };
-    match answer(&app, parts, body).await {
+    match answer(app, parts, body).await {
         Ok(response) => render(response, media),
         Err(refusal) => refusal.media(media).into_response(),
     }
 }
 
-async fn answer(app: &App, parts: Parts, body: Body) -> Result<gateway::Response, Refusal> {
+async fn answer(app: &App, parts: Parts, body: &mut Body) -> Result<gateway::Response, Refusal> {
     let deadline = Instant::now() + app.settings.request_timeout;
     // Before the body: whoever cannot be told from an impostor need not send it.
     let grants = app.authenticator.grants(&parts.headers).await.map_err(Refusal::unauthenticated)?;
@@ -152,7 +173,7 @@ fn check_preflight(settings: &Settings, headers: &HeaderMap) -> Result<(), Refus
     Err(Refusal::new(StatusCode::FORBIDDEN, "CSRF_PREVENTION", message))
 }
 
-async fn read_body(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+async fn read_body(settings: &Settings, headers: &HeaderMap, body: &mut Body) -> Result<Bytes, Refusal> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let encoding = encodings.next().map(HeaderValue::as_bytes).unwrap_or_default();
     let gzip = encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip");

@@ -11,6 +11,11 @@ use std::sync::Arc;
 use apollo_compiler::Name;
 use apollo_compiler::collections::IndexMap;
 
+/// Linked by a document in which interfaces, and their fields, ask for no more than what their implementations ask for
+/// together: it is written there for tools that decide by the type that is selected. Whoever decides for each object need
+/// not look at it.
+pub(crate) const OF_IMPLEMENTATIONS: &str = "https://specs.weft.graph/access/v1.0";
+
 /// What a client needs to see one type or field. All three parts have to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Access {

@@ -1,25 +1,25 @@
 //! What access each field of each concrete type needs in the end.
 //!
-//! In: a [`Supergraph`]. Out: [`Guards`]: per concrete object type and field, which of the graph's distinct access rules have to
+//! In: a [`Supergraph`]. Out: [`Guards`]: per object and interface type and field, which of the graph's distinct access rules have to
 //! hold. Pure set work, done once for each version of the graph.
 //!
-//! A field of an object type needs what is declared on
-//! - the field, and that field of every interface that the type implements;
-//! - the type, and every interface that it implements;
-//! - the field's own type (object, interface, scalar, enum), and every interface that this one implements;
+//! A field of an object needs what is declared on
+//! - the field and the object's type;
+//! - the interface that it is selected through, if it is, and that interface's field;
+//! - the field's own type (object, interface, scalar, enum);
 //! - all that the field requires of its object in any subgraph (`@requires`, `@require`), likewise: else what is required could be
 //!   read through what was made of it.
 //!
-//! So an object is never less protected than the way that leads to it, by whatever interface, union, fragment or alias it is selected.
-//! Selections are kept per concrete type, so that a field of an interface is kept from a client for exactly those objects of
-//! which it may not be seen. Keys are not counted: the gateway sends them between services, and clients do not see them unless
-//! they select them.
+//! Because the object's own rules always count, neither interfaces, unions, fragments nor aliases open anything. An interface has rules
+//! of its own only in documents of other composers. Keys are not counted: the gateway sends them
+//! between services, and clients do not see them unless they select them.
 
 use std::sync::Arc;
 
-use apollo_compiler::collections::{HashMap, HashSet, IndexSet};
-use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::{Name, Schema};
+use apollo_compiler::Name;
+use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::collections::{HashMap, HashSet, IndexMap, IndexSet};
+use apollo_compiler::schema::{Component, ExtendedType};
 
 use super::access::{Access, Grants};
 use super::field_set::{FieldSet, FieldSetItem};
@@ -33,16 +33,16 @@ pub struct GuardId(pub u32);
 #[derive(Debug, Default)]
 pub struct Guards {
     rules: Vec<Arc<Access>>,
-    /// By concrete type.
-    objects: HashMap<Name, ObjectGuards>,
+    /// By object or interface type.
+    types: HashMap<Name, TypeGuards>,
     /// The root operation types: their `__typename` tells nothing.
     roots: HashSet<Name>,
 }
 
-/// The rules of one concrete type.
+/// The rules of one type.
 #[derive(Debug, Default)]
-struct ObjectGuards {
-    /// For any field of its objects, sorted.
+struct TypeGuards {
+    /// For any of its fields, sorted.
     own: Box<[GuardId]>,
     /// For the fields that need more than that, sorted; `own` included.
     fields: HashMap<Name, Box<[GuardId]>>,
@@ -54,16 +54,20 @@ impl Guards {
         if supergraph.access.is_empty() {
             return Guards::default();
         }
-        let mut deriving = Deriving { supergraph, rules: IndexSet::default(), objects: HashMap::default() };
+        let mut deriving = Deriving { supergraph, rules: IndexSet::default(), types: HashMap::default() };
         let schema = &supergraph.schema;
-        for object in schema.types.values().filter_map(ExtendedType::as_object) {
-            deriving.object(&object.name);
+        for (name, ty) in &schema.types {
+            match ty {
+                ExtendedType::Object(ty) => deriving.declared(name, &ty.fields),
+                ExtendedType::Interface(ty) => deriving.declared(name, &ty.fields),
+                _ => {}
+            }
         }
         deriving.requirements();
-        let objects = deriving.objects.into_iter().map(|(name, found)| (name, found.finish()));
-        let objects = objects.filter(|(_, guards)| !guards.own.is_empty() || !guards.fields.is_empty()).collect();
+        let types = deriving.types.into_iter().map(|(name, found)| (name, found.finish()));
+        let types = types.filter(|(_, guards)| !guards.own.is_empty() || !guards.fields.is_empty()).collect();
         let roots = schema.schema_definition.iter_root_operations().map(|(_, root)| root.name.clone()).collect();
-        Guards { rules: deriving.rules.into_iter().collect(), objects, roots }
+        Guards { rules: deriving.rules.into_iter().collect(), types, roots }
     }
 
     /// Whether nothing needs any.
@@ -71,17 +75,18 @@ impl Guards {
         self.rules.is_empty()
     }
 
-    /// Whether anything of a concrete type needs any.
-    pub fn has(&self, object: &Name) -> bool {
-        self.objects.contains_key(object)
+    /// Whether anything of an object or interface type needs any.
+    pub fn has(&self, type_name: &Name) -> bool {
+        self.types.contains_key(type_name)
     }
 
-    /// The rules that a field of a concrete type needs, sorted. `__typename` needs those of its type; introspection is for everybody.
-    pub fn of(&self, object: &Name, field: &Name) -> &[GuardId] {
-        let Some(guards) = self.objects.get(object) else { return &[] };
+    /// The rules that a field of an object needs, or of anything that is selected through an interface, sorted. `__typename` needs
+    /// those of its type; introspection is for everybody.
+    pub fn of(&self, type_name: &Name, field: &Name) -> &[GuardId] {
+        let Some(guards) = self.types.get(type_name) else { return &[] };
         match field.as_str() {
             "__schema" | "__type" => &[],
-            "__typename" if self.roots.contains(object) => &[],
+            "__typename" if self.roots.contains(type_name) => &[],
             _ => guards.fields.get(field).unwrap_or(&guards.own),
         }
     }
@@ -100,7 +105,7 @@ struct Found {
 }
 
 impl Found {
-    fn finish(self) -> ObjectGuards {
+    fn finish(self) -> TypeGuards {
         let sorted = |set: IndexSet<GuardId>| {
             let mut ids: Vec<GuardId> = set.into_iter().collect();
             ids.sort();
@@ -108,41 +113,29 @@ impl Found {
         };
         let own = sorted(self.own);
         let fields = self.fields.into_iter().map(|(name, set)| (name, sorted(set)));
-        ObjectGuards { fields: fields.filter(|(_, ids)| *ids != own).collect(), own }
+        TypeGuards { fields: fields.filter(|(_, ids)| *ids != own).collect(), own }
     }
 }
 
 struct Deriving<'a> {
     supergraph: &'a Supergraph,
     rules: IndexSet<Arc<Access>>,
-    objects: HashMap<Name, Found>,
+    types: HashMap<Name, Found>,
 }
 
 impl<'a> Deriving<'a> {
-    /// What is declared of a concrete type and its fields, requirements aside.
-    fn object(&mut self, name: &Name) {
-        let (schema, access) = (&self.supergraph.schema, &self.supergraph.access);
-        let Some(ExtendedType::Object(object)) = schema.types.get(name) else { return };
+    /// What is declared of a type and its fields, requirements aside.
+    fn declared(&mut self, name: &Name, fields: &IndexMap<Name, Component<FieldDefinition>>) {
+        let access = &self.supergraph.access;
         let mut found = Found::default();
-        self.of_type(name, &mut found.own);
-        for (field_name, field) in &object.fields {
+        found.own.extend(access.of_type(name).map(|rule| self.id(rule)));
+        for (field_name, field) in fields {
             let mut ids = found.own.clone();
-            let declared = interfaces(schema, name).chain([name]).filter_map(|of| access.of_field(of, field_name));
-            for rule in declared {
-                ids.insert(self.id(rule));
-            }
-            self.of_type(field.ty.inner_named_type(), &mut ids);
+            let rules = [access.of_field(name, field_name), access.of_type(field.ty.inner_named_type())];
+            ids.extend(rules.into_iter().flatten().map(|rule| self.id(rule)));
             found.fields.insert(field_name.clone(), ids);
         }
-        self.objects.insert(name.clone(), found);
-    }
-
-    /// What a type and its interfaces declare.
-    fn of_type(&mut self, name: &Name, into: &mut IndexSet<GuardId>) {
-        let (schema, access) = (&self.supergraph.schema, &self.supergraph.access);
-        for rule in interfaces(schema, name).chain([name]).filter_map(|of| access.of_type(of)) {
-            into.insert(self.id(rule));
-        }
+        self.types.insert(name.clone(), found);
     }
 
     fn id(&mut self, rule: &Arc<Access>) -> GuardId {
@@ -171,7 +164,7 @@ impl<'a> Deriving<'a> {
             let mut next = 0;
             while let Some(place) = seen.get_index(next).copied() {
                 next += 1;
-                let found = self.objects.get(&place.0).and_then(|found| found.fields.get(&place.1));
+                let found = self.types.get(&place.0).and_then(|found| found.fields.get(&place.1));
                 ids.extend(found.into_iter().flatten().copied());
                 seen.extend(required.get(place).into_iter().flatten());
             }
@@ -180,13 +173,13 @@ impl<'a> Deriving<'a> {
             }
         }
         for ((object, field), ids) in more {
-            if let Some(found) = self.objects.get_mut(&object).and_then(|found| found.fields.get_mut(&field)) {
+            if let Some(found) = self.types.get_mut(&object).and_then(|found| found.fields.get_mut(&field)) {
                 found.extend(ids);
             }
         }
     }
 
-    /// The fields of concrete types that a requirement selects. The recursion follows the text of the field set, whose depth is bounded.
+    /// The fields that a requirement selects, of objects and through interfaces. The recursion follows the text of the field set, whose depth is bounded.
     /// `seen` keeps abstract types, which many levels may go through, from multiplying.
     fn selected(
         &self,
@@ -205,28 +198,27 @@ impl<'a> Deriving<'a> {
                     into.insert((object.clone(), name.clone()));
                     let ty = schema.type_field(object, name).ok().map(|field| field.ty.inner_named_type());
                     let Some(ty) = ty.filter(|_| !selection.items.is_empty()) else { continue };
+                    // What an interface itself asks for counts as well.
+                    if schema.get_interface(ty).is_some() {
+                        self.selected(ty, selection, seen, into);
+                    }
                     for below in possible_types(schema, ty) {
                         self.selected(&below, selection, seen, into);
                     }
                 }
                 FieldSetItem::Inline { type_condition, selection } => {
-                    if possible_types(schema, type_condition).contains(object) {
-                        self.selected(object, selection, seen, into);
+                    // Never so for an interface: what is meant on it is looked at with its objects.
+                    if !possible_types(schema, type_condition).contains(object) {
+                        continue;
                     }
+                    if schema.get_interface(type_condition).is_some() {
+                        self.selected(type_condition, selection, seen, into);
+                    }
+                    self.selected(object, selection, seen, into);
                 }
             }
         }
     }
-}
-
-/// The interfaces that an object or interface type implements.
-fn interfaces<'s>(schema: &'s Schema, name: &Name) -> impl Iterator<Item = &'s Name> {
-    let implemented = match schema.types.get(name) {
-        Some(ExtendedType::Object(ty)) => Some(&ty.implements_interfaces),
-        Some(ExtendedType::Interface(ty)) => Some(&ty.implements_interfaces),
-        _ => None,
-    };
-    implemented.into_iter().flatten().map(|interface| &interface.name)
 }
 
 #[cfg(test)]

@@ -85,7 +85,8 @@ pub enum SubgraphKind {
 /// Federation facts of an object or interface type in one subgraph.
 #[derive(Debug, Default)]
 pub struct SubgraphType {
-    /// `@key`s, resolvable or not. Fields of any key are shared and readable.
+    /// `@key`s, resolvable or not. Fields of any key are shared and readable, other than external ones; see
+    /// [`Subgraph::readable_keys`].
     pub keys: Vec<EntityKey>,
     /// An object here that stands for an interface elsewhere.
     pub is_interface_object: bool,
@@ -151,6 +152,34 @@ pub enum ResolverVia {
         /// Arguments bound from the key.
         arguments: Vec<LookupArgument>,
     },
+}
+
+impl Subgraph {
+    /// What of a type's keys the subgraph can be asked for, wherever it meets the type, even where another one took it over.
+    pub fn readable_keys(&self, type_name: &Name) -> FieldSet {
+        let keys = self.types.get(type_name).into_iter().flat_map(|facts| &facts.keys);
+        FieldSet { items: keys.flat_map(|key| self.readable(type_name, &key.fields).items).collect() }
+    }
+
+    /// Recursion is bounded by the parser's own limit on nesting.
+    fn readable(&self, type_name: &Name, fields: &FieldSet) -> FieldSet {
+        let readable = |item: &FieldSetItem| match item {
+            FieldSetItem::Inline { type_condition, selection } => {
+                let selection = self.readable(type_condition, selection);
+                Some(FieldSetItem::Inline { type_condition: type_condition.clone(), selection })
+            }
+            FieldSetItem::Field { name, arguments, selection } => {
+                let facts = self.types.get(type_name).and_then(|facts| facts.fields.get(name));
+                if facts.is_some_and(|facts| facts.external) {
+                    return None;
+                }
+                let target = self.schema.type_field(type_name, name).ok().map(|field| field.ty.inner_named_type());
+                let selection = target.map(|target| self.readable(target, selection)).unwrap_or_default();
+                Some(FieldSetItem::Field { name: name.clone(), arguments: arguments.clone(), selection })
+            }
+        };
+        FieldSet { items: fields.items.iter().filter_map(readable).collect() }
+    }
 }
 
 impl Supergraph {

@@ -12,6 +12,7 @@
 
 mod access;
 mod data;
+mod hostile;
 mod random;
 mod services;
 

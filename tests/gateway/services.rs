@@ -63,7 +63,7 @@ pub(crate) async fn http(name: String, table: Arc<Map<String, Value>>) -> Servic
     .await
 }
 
-async fn serve<F>(answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static) -> Service
+pub(crate) async fn serve<F>(answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static) -> Service
 where
     F: Future<Output = Response> + Send + 'static,
 {

@@ -1,7 +1,8 @@
 //! `@authenticated`, `@requiresScopes` and `@policy`: whoever reads an element has what every fragment asks for.
 //!
-//! A person meets an interface before the type behind it is known, so an interface, and each of its fields, asks for
-//! what all implementations together ask for.
+//! Other routers decide by the type that is selected, so in the document an interface, and each of its fields, asks for
+//! what all implementations together ask for. A link says so: this gateway decides for each object, and asks nobody for
+//! what another implementation asks for.
 //! Source: the Apollo Federation changelog, v2.12: requirements of several fragments are joined by AND.
 
 use apollo_compiler::ast::Directive;
@@ -9,11 +10,12 @@ use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Node, Schema};
 
-use super::{Merger, component, directive};
+use super::{Merger, component, directive, string};
 use crate::compose::access;
 use crate::compose::directives::Known;
 use crate::diagnostic::Diagnostic;
 use crate::supergraph::Access;
+use crate::supergraph::access::OF_IMPLEMENTATIONS;
 
 impl Merger<'_> {
     /// The directives that ask for all of it.
@@ -73,6 +75,10 @@ impl Merger<'_> {
                 }
             }
         }
+        if !asked.is_empty() {
+            let link = directive("link", vec![("url", string(OF_IMPLEMENTATIONS))]);
+            document.schema_definition.make_mut().directives.0.push(component(link));
+        }
         for (interface, (of_type, of_fields)) in asked {
             let Some(ExtendedType::Interface(interface)) = document.types.get_mut(&interface) else { continue };
             let interface = interface.make_mut();
@@ -96,8 +102,8 @@ impl Merger<'_> {
     }
 }
 
-/// What the directives of the document ask for.
-fn asked_by<'d>(directives: impl Iterator<Item = &'d Node<Directive>>) -> Access {
+/// What directives of the document ask for.
+pub(crate) fn asked_by<'d>(directives: impl Iterator<Item = &'d Node<Directive>>) -> Access {
     let mut all = Access::default();
     for directive in directives {
         let known = match directive.name.as_str() {

@@ -191,7 +191,8 @@ impl<'a> Merger<'a> {
         Some((first.same_location(merged), ty))
     }
 
-    /// The default that all fragments with one agree on. The outer `None`: they don't.
+    /// The default, if all fragments have it: a client that leaves the value out leaves it out for every service, and one without
+    /// the default would refuse that or do something else. The outer `None`: fragments with a default don't agree.
     fn merge_default(
         &mut self,
         coordinate: &str,
@@ -218,7 +219,7 @@ impl<'a> Merger<'a> {
         }
         if let Some((index, definition)) = sources.iter().find(|(_, d)| d.default_value.is_none()) {
             let message = format!(
-                "`{coordinate}` has the default `{}` in `{}` only; the graph has it for all.",
+                "`{coordinate}` has the default `{}` in `{}`, but not everywhere; the graph has none.",
                 value.serialize().no_indent(),
                 self.called(first_index)
             );
@@ -226,6 +227,7 @@ impl<'a> Merger<'a> {
                 .at(self.subgraphs[*index].at_name(&definition.name), "no default here")
                 .at(self.subgraphs[first_index].at_name(&first.name), "");
             self.out.push(hint);
+            return Some(None);
         }
         Some(Some(value.clone()))
     }

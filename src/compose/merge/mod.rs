@@ -34,6 +34,7 @@ use apollo_compiler::{Name, Node, Schema};
 
 use self::custom::Customs;
 pub(crate) use self::executable::is_executable;
+pub(crate) use self::guards::asked_by;
 use super::directives::Known;
 use super::subgraph::{Subgraph, fields_of};
 use crate::diagnostic::{Diagnostic, Severity};

@@ -2,12 +2,12 @@
 //! field passes on what its reader may not see.
 
 use apollo_compiler::ast::Directive;
-use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::{Name, Node};
+use apollo_compiler::{Name, Node, Schema};
 
 use crate::compose::access::{alternatives, describe, implies, join_or_strengthen};
 use crate::compose::directives::Known;
 use crate::compose::facts::contexts_of;
+use crate::compose::merge::asked_by;
 use crate::compose::subgraph::{Applied, Subgraph, fields_of};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::supergraph::{Access, FieldSet, FieldSetItem, Supergraph};
@@ -67,12 +67,17 @@ fn lists(subgraph: &Subgraph, applied: &Node<Directive>, out: &mut Vec<Diagnosti
 
 /// A field that is given others (by `@requires`, by `@require` arguments, or from a context) asks for all that these ask
 /// for: its value may tell theirs.
-pub(super) fn check_requirements(supergraph: &Supergraph, subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
+pub(super) fn check_requirements(
+    supergraph: &Supergraph,
+    document: &Schema,
+    subgraphs: &[Subgraph],
+    out: &mut Vec<Diagnostic>,
+) {
     if supergraph.access.is_empty() {
         return;
     }
     for (view, subgraph) in supergraph.subgraphs.iter().zip(subgraphs) {
-        let rule = Rule { supergraph, subgraphs };
+        let rule = Rule { document, subgraphs };
         for (type_name, ty) in &view.types {
             for (field, facts) in &ty.fields {
                 let Some(required) = &facts.requires else { continue };
@@ -97,7 +102,8 @@ pub(super) fn check_requirements(supergraph: &Supergraph, subgraphs: &[Subgraph]
 }
 
 struct Rule<'a> {
-    supergraph: &'a Supergraph,
+    /// In which an interface asks for what its implementations ask for.
+    document: &'a Schema,
     subgraphs: &'a [Subgraph],
 }
 
@@ -112,9 +118,9 @@ impl Rule<'_> {
         out: &mut Vec<Diagnostic>,
     ) {
         let mut own = Access::default();
-        add(&mut own, self.supergraph.access.of_type(type_name));
-        add_field(self.supergraph, &mut own, type_name, field);
-        let mut walk = Walk { supergraph: self.supergraph, own: &own, lacking: Vec::new() };
+        add_type(self.document, &mut own, type_name);
+        add_field(self.document, &mut own, type_name, field);
+        let mut walk = Walk { document: self.document, own: &own, lacking: Vec::new() };
         walk.selection(on, given);
         for (of_type, of_field, asked) in walk.lacking {
             let message = format!(
@@ -133,28 +139,24 @@ impl Rule<'_> {
     }
 }
 
-/// Asks for both. What has too many alternatives is an error of the merge.
-fn add(access: &mut Access, other: Option<&std::sync::Arc<Access>>) {
-    if let Some(other) = other {
-        join_or_strengthen(access, other);
+/// What a type asks for. What has too many alternatives together is an error of the merge.
+fn add_type(document: &Schema, access: &mut Access, type_name: &Name) {
+    if let Some(ty) = document.types.get(type_name) {
+        join_or_strengthen(access, &asked_by(ty.directives().nodes()));
     }
 }
 
 /// What a field asks for, and the type that it returns.
-fn add_field(supergraph: &Supergraph, access: &mut Access, type_name: &Name, field: &Name) -> Option<Name> {
-    add(access, supergraph.access.of_field(type_name, field));
-    let fields = match supergraph.schema.types.get(type_name)? {
-        ExtendedType::Object(ty) => &ty.fields,
-        ExtendedType::Interface(ty) => &ty.fields,
-        _ => return None,
-    };
-    let returned = fields.get(field)?.ty.inner_named_type();
-    add(access, supergraph.access.of_type(returned));
+fn add_field(document: &Schema, access: &mut Access, type_name: &Name, field: &Name) -> Option<Name> {
+    let definition = fields_of(document.types.get(type_name)?)?.get(field)?;
+    join_or_strengthen(access, &asked_by(definition.directives.nodes()));
+    let returned = definition.ty.inner_named_type();
+    add_type(document, access, returned);
     Some(returned.clone())
 }
 
 struct Walk<'a> {
-    supergraph: &'a Supergraph,
+    document: &'a Schema,
     own: &'a Access,
     /// Type, field, and what the field that is given them lacks.
     lacking: Vec<(Name, Name, Access)>,
@@ -167,7 +169,7 @@ impl Walk<'_> {
             match item {
                 FieldSetItem::Field { name, selection, .. } => {
                     let mut asked = Access::default();
-                    let returned = add_field(self.supergraph, &mut asked, type_name, name);
+                    let returned = add_field(self.document, &mut asked, type_name, name);
                     if !implies(self.own, &asked) {
                         self.lacking.push((type_name.clone(), name.clone(), asked));
                     } else if let Some(returned) = returned {

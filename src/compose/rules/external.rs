@@ -23,7 +23,11 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                 );
                 continue;
             }
-            merged_on_external(subgraph, &format!("{name}.{field_name}"), field, out);
+            let coordinate = (name.clone(), field_name.clone());
+            // A key of an extension is known here, whatever it is marked.
+            if !facts.fake_external.contains(&coordinate) {
+                merged_on_external(subgraph, &format!("{name}.{field_name}"), field, out);
+            }
             for (known, canonical) in [(Known::Requires, "requires"), (Known::Provides, "provides")] {
                 if let Some(other) = subgraph.first(&field.directives, known) {
                     let message = format!("`{name}.{field_name}` is `@external` here, and has `@{canonical}`.");
@@ -34,7 +38,6 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                     );
                 }
             }
-            let coordinate = (name.clone(), field_name.clone());
             let selected =
                 [&facts.key_fields, &facts.provided, &facts.required].iter().any(|set| set.contains(&coordinate));
             if selected || is_asked_by_interface(subgraph, ty, field_name) {

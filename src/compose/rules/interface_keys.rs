@@ -9,7 +9,7 @@ use crate::compose::facts::Application;
 use crate::compose::subgraph::Subgraph;
 use crate::diagnostic::Diagnostic;
 
-/// Every implementation of the fragment has the interface's keys.
+/// Every implementation of the fragment has the interface's keys, and can be asked for by those that the interface can.
 pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
     if let Some(minor) = subgraph.names.federation.filter(|minor| *minor < 3) {
         for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| ty.is_interface()) {
@@ -29,15 +29,27 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
         for key in subgraph.facts.keys_of(name) {
             let Some(text) = canonical(key) else { continue };
             for object in subgraph.facts.implementers.get(name).into_iter().flatten() {
-                if subgraph.facts.keys_of(object).any(|own| canonical(own).as_ref() == Some(&text)) {
-                    continue;
-                }
-                let message = format!("`{name}` has the key \"{text}\", and its implementation `{object}` does not.");
+                let own = subgraph.facts.keys_of(object).filter(|own| canonical(own).as_ref() == Some(&text));
+                let (message, at, help) = match own.max_by_key(|own| own.resolvable) {
+                    Some(own) if own.resolvable || !key.resolvable => continue,
+                    Some(own) => (
+                        format!(
+                            "`{name}` can be asked for by the key \"{text}\", and its implementation `{object}` cannot."
+                        ),
+                        subgraph.at(&own.directive),
+                        "Remove `resolvable: false` there, or write it on the interface's key as well.".to_owned(),
+                    ),
+                    None => (
+                        format!("`{name}` has the key \"{text}\", and its implementation `{object}` does not."),
+                        subgraph.schema.types.get(object).and_then(|ty| subgraph.at_name(ty.name())),
+                        format!("Add `@key(fields: \"{text}\")` to `{object}`."),
+                    ),
+                };
                 out.push(
                     Diagnostic::error("INTERFACE_KEY_NOT_ON_IMPLEMENTATION", message)
                         .at(subgraph.at(&key.directive), "")
-                        .at(subgraph.schema.types.get(object).and_then(|ty| subgraph.at_name(ty.name())), "")
-                        .help(format!("Add `@key(fields: \"{text}\")` to `{object}`.")),
+                        .at(at, "")
+                        .help(help),
                 );
             }
         }

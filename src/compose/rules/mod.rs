@@ -41,8 +41,8 @@ type FragmentRule = fn(&Subgraph, &mut Vec<Diagnostic>);
 /// Looks at all fragments, and at what they merged into.
 type GraphRule = fn(&[Subgraph], &Schema, &mut Vec<Diagnostic>);
 
-/// Looks at the graph as it was read from what was merged.
-type SupergraphRule = fn(&Supergraph, &[Subgraph], &mut Vec<Diagnostic>);
+/// Looks at the graph as it was read, and at the document that it was read from.
+type SupergraphRule = fn(&Supergraph, &Schema, &[Subgraph], &mut Vec<Diagnostic>);
 
 const FRAGMENT_RULES: &[FragmentRule] = &[
     key::check,
@@ -155,6 +155,11 @@ pub(crate) fn check_graph(subgraphs: &[Subgraph], document: &Schema, out: &mut V
 }
 
 /// The graph that came of them.
-pub(crate) fn check_supergraph(supergraph: &Supergraph, subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
-    SUPERGRAPH_RULES.iter().for_each(|rule| rule(supergraph, subgraphs, out));
+pub(crate) fn check_supergraph(
+    supergraph: &Supergraph,
+    document: &Schema,
+    subgraphs: &[Subgraph],
+    out: &mut Vec<Diagnostic>,
+) {
+    SUPERGRAPH_RULES.iter().for_each(|rule| rule(supergraph, document, subgraphs, out));
 }

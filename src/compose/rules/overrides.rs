@@ -20,6 +20,16 @@ pub(super) fn check(subgraph: &Subgraph, out: &mut Vec<Diagnostic>) {
                 let message = format!("`{name}.{field_name}` is a field of an interface, and cannot override another.");
                 out.push(Diagnostic::error("OVERRIDE_ON_INTERFACE", message).at(at.clone(), ""));
             }
+            if subgraph.has(ty.directives(), Known::InterfaceObject) {
+                let message = format!(
+                    "`{name}.{field_name}` is a field of an `@interfaceObject`, and cannot override another yet."
+                );
+                out.push(
+                    Diagnostic::error("OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE", message)
+                        .at(at.clone(), "")
+                        .help("Remove the field from the other fragment's types, and the `@override` here."),
+                );
+            }
             if subgraph.has(&field.directives, Known::External) {
                 let message = format!("`{name}.{field_name}` is `@external` here, and cannot override another.");
                 out.push(

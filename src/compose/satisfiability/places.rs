@@ -45,6 +45,8 @@ pub(super) struct Places<'a> {
     implementers: Vec<HashMap<Name, Vec<Name>>>,
     /// Interface → its objects, in the graph.
     merged_implementers: HashMap<Name, Vec<Name>>,
+    /// What of its keys each subgraph can be asked for, by type.
+    readable_keys: Vec<HashMap<Name, FieldSet>>,
     /// What each connector's selection produces.
     shapes: HashMap<(usize, ConnectorId), MappingShape>,
 }
@@ -69,8 +71,11 @@ impl<'a> Places<'a> {
             }
             map
         };
+        let readable_keys =
+            |of: &Subgraph| of.types.keys().map(|name| (name.clone(), of.readable_keys(name))).collect();
         let mut places = Self {
             supergraph,
+            readable_keys: supergraph.subgraphs.iter().map(readable_keys).collect(),
             all: Vec::new(),
             ids: HashMap::default(),
             implementers: supergraph.subgraphs.iter().map(|s| implementers_of(&s.schema)).collect(),
@@ -164,11 +169,11 @@ impl<'a> Places<'a> {
         self.provided_items(place).any(|item| matches!(item, FieldSetItem::Field { name, .. } if name == field))
     }
 
-    /// What of the provided selection applies to the place's type. What is in a key is at hand as well.
+    /// What of the provided selection applies to the place's type. What is in a key is at hand as well, unless it is external.
     fn provided_items<'p>(&'p self, place: &'p Place) -> impl Iterator<Item = &'p FieldSetItem> + 'p {
-        let keys = self.facts(place).map(|facts| facts.keys.as_slice()).unwrap_or_default();
-        let items = keys.iter().flat_map(|key| &key.fields.items);
-        let mut open: Vec<&FieldSetItem> = place.provided.items.iter().chain(items).collect();
+        let keys = self.readable_keys[place.subgraph].get(&place.ty);
+        let mut open: Vec<&FieldSetItem> =
+            place.provided.items.iter().chain(keys.into_iter().flat_map(|k| &k.items)).collect();
         std::iter::from_fn(move || {
             while let Some(item) = open.pop() {
                 match item {

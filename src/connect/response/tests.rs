@@ -20,7 +20,8 @@ fn read<'c>(
     headers.insert("x-total", http::HeaderValue::from_static("9"));
     let args = json!({"a": 1}).as_object().cloned().unwrap();
     let inputs = Inputs { args: &args, headers: &HeaderMap::new(), config: &Value::Null };
-    response(connector, StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), &inputs)
+    let status = StatusCode::from_u16(status).unwrap();
+    response(connector, status, &headers, body.as_bytes(), &inputs, &|body| serde_json::from_slice(body).ok())
 }
 
 fn of(rest: &str) -> Connector {

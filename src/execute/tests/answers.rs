@@ -41,6 +41,7 @@ fn users_plan() -> Plan {
         link: at(0, 5),
         asked: AskedFor::Entities,
         representation: by_id(RepresentationTypename::Fixed(name("User")), at(0, 0)),
+        requirements: Vec::new(),
         shape: ShapeId(2),
         variable: "representations".into(),
     };
@@ -141,8 +142,20 @@ async fn broken_root_answers() {
         ("an empty object", Reply::json("{}"), json!(null), vec![invalid]),
         ("null data alone", Reply::json(r#"{"data":null}"#), json!(null), vec![invalid]),
         ("data of a wrong type", Reply::json(r#"{"data":[1]}"#), json!(null), vec![invalid]),
-        ("errors of a wrong type", Reply::json(r#"{"data":{"users":[]},"errors":"x"}"#), json!(null), vec![invalid]),
-        ("not UTF-8", Reply::json(&b"{\"data\":{\"users\":[[{\"id\":\"\xff\"}]]}}"[..]), json!(null), vec![invalid]),
+        (
+            "errors of a wrong type",
+            Reply::json(r#"{"data":{"users":[]},"errors":"x"}"#),
+            json!([]),
+            vec!["DOWNSTREAM_ERROR "],
+        ),
+        ("UTF-16", Reply::json(&b"\xff\xfe{\0\"\0d\0"[..]), json!(null), vec![invalid]),
+        ("no UTF-8 between tokens", Reply::json(&b"{\"data\":{\"users\":[]\xff}}"[..]), json!(null), vec![invalid]),
+        (
+            "a byte order mark",
+            Reply::json("\u{feff}{\"data\":{\"users\":[[{\"id\":\"1\"}]]}}"),
+            one(json!(null)),
+            vec![],
+        ),
         ("a control character", Reply::json("{\"data\":{\"users\":[[{\"id\":\"\n\"}]]}}"), json!(null), vec![invalid]),
         ("too deep", Reply::json(deep), json!(null), vec![invalid]),
         ("a huge number", Reply::json(huge), one(json!(null)), vec!["DOWNSTREAM_INVALID_RESPONSE users.0.0.age"]),
@@ -307,6 +320,54 @@ async fn a_thousand_failures_are_counted() {
     assert_eq!(errors[100]["path"], Value::Null);
     let message = errors[100]["message"].as_str().unwrap();
     assert_eq!(message, "scores: 250 fields failed, of which the first 100 are listed");
+}
+
+/// One user as a service may write it → what is left of it, and the fields that fail.
+#[tokio::test]
+async fn values_that_are_hard_to_read() {
+    let cases: Vec<(&[u8], Value, Vec<&str>)> = vec![
+        // Texts.
+        (br#""name":"\ud800","age":1"#, json!({"age": 1}), vec!["name"]),
+        (br#""name":"a\udc00","any":{"x":["\ud83d"]},"age":1"#, json!({"age": 1}), vec!["name", "any"]),
+        (br#""any":{"\ud83d":1},"age":1"#, json!({"age": 1}), vec!["any"]),
+        (br#""name":"\ud83d\ude00","any":"\\ud800""#, json!({"name": "\u{1f600}", "any": "\\ud800"}), vec![]),
+        (b"\"name\":\"\xff\",\"any\":[\"\xc3\xa9\"]", json!({"any": ["\u{e9}"]}), vec!["name"]),
+        (b"\"extra\":\"\xff\\ud800\",\"\xff\":1,\"\\ud800\":2,\"age\":1", json!({"age": 1}), vec![]),
+        (br#""name":"\u0000\u001f","age":1"#, json!({"name": "\0\u{1f}", "age": 1}), vec![]),
+        (br#""role":"\ud800""#, json!({}), vec!["role"]),
+        (br#""role":"\u0041DMIN""#, json!({"role": "ADMIN"}), vec![]),
+        // Numbers.
+        (br#""age":1.0,"any":1.0"#, json!({"age": 1, "any": 1.0}), vec![]),
+        (br#""age":1e2,"any":1E+2"#, json!({"age": 100, "any": 100.0}), vec![]),
+        (br#""age":-0,"any":-0"#, json!({"age": 0, "any": -0.0}), vec![]),
+        (br#""age":-2147483648"#, json!({"age": i32::MIN}), vec![]),
+        (br#""age":2147483648"#, json!({}), vec!["age"]),
+        (br#""age":-2147483649.0"#, json!({}), vec!["age"]),
+        (br#""age":1.5"#, json!({}), vec!["age"]),
+        (br#""age":1e999999999999"#, json!({}), vec!["age"]),
+        (br#""age":1e-1"#, json!({}), vec!["age"]),
+        (br#""age":true"#, json!({}), vec!["age"]),
+        (br#""any":123456789012345678901234567890"#, json!({"any": 1.2345678901234568e29}), vec![]),
+        // Objects.
+        (br#""age":1,"age":2,"name":"a","name":null"#, json!({"age": 2}), vec![]),
+        (br#""age":"x","age":2"#, json!({"age": 2}), vec![]),
+        (br#""__proto__":{"age":3},"constructor":1,"age":2"#, json!({"age": 2}), vec![]),
+        (br#""name":["a"],"role":{"x":1},"age":[1]"#, json!({}), vec!["name", "role", "age"]),
+    ];
+    let scores = scores().await;
+    for (members, expected, failed) in cases {
+        let shown = String::from_utf8_lossy(members);
+        let body = [br#"{"data":{"users":[[{"id":1,"#, members, b"},{\"id\":\"1\"}]]}}"].concat();
+        let service = Service::fixed(Reply::json(body)).await;
+        let response = ask(&service.url, &scores.url).await;
+        let mut user = json!({"id": "1", "score": 1.0, "name": null, "role": null, "age": null, "any": null});
+        let other = user.clone();
+        user.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
+        assert_eq!(response["data"]["users"][0], json!([user, other]), "{shown}: {response}");
+        let failed: Vec<String> =
+            failed.iter().map(|field| format!("DOWNSTREAM_INVALID_RESPONSE users.0.0.{field}")).collect();
+        assert_eq!(told(&response), failed, "{shown}: {response}");
+    }
 }
 
 proptest! {

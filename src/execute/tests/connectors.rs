@@ -30,7 +30,7 @@ type Query @join__type(graph: SEATS) {
     @join__directive(graphs: [SEATS], name: "is", args: {argument: "hall", field: "hall"})
     @join__directive(graphs: [SEATS], name: "is", args: {argument: "numbers", field: "[number]"})
   seat(hall: ID!, number: Int!): Seat
-    @join__directive(graphs: [SEATS], name: "connect", args: {source: "seats", http: {GET: "/one/{$args.hall}/{$args.number}"}, selection: "hall number stars: s->first"})
+    @join__directive(graphs: [SEATS], name: "connect", args: {source: "seats", http: {GET: "/one/{$args.hall}/{$args.number}"}, selection: "hall number stars: s->first label: l->trim"})
 }
 
 type Seat @join__type(graph: SEATS, key: "hall number") {
@@ -39,6 +39,7 @@ type Seat @join__type(graph: SEATS, key: "hall number") {
   price: Float
   next: Seat
   stars: Int
+  label: String
   note(loud: Boolean, of: Int! @inaccessible): String
     @join__directive(graphs: [SEATS], name: "connect", args: {source: "seats", http: {POST: "/notes", body: "of: $args.of loud: $args.loud"}, selection: "$.text"})
     @join__directive(graphs: [SEATS], name: "require", args: {argument: "of", field: "number"})
@@ -185,6 +186,7 @@ fn batch_plan(graph: &Supergraph) -> Plan {
             link: at(0, 4),
             asked: AskedFor::Entities,
             representation: key(&[("hall", 0), ("number", 1)]),
+            requirements: Vec::new(),
             shape: ShapeId(3),
             variable: String::new(),
         }],
@@ -242,7 +244,7 @@ async fn batches_are_partitioned_chunked_and_matched_by_key() {
 #[tokio::test]
 async fn a_batch_with_strangers() {
     let invalid = |number: u32| format!("DOWNSTREAM_INVALID_RESPONSE seats.{}.stars", number - 1);
-    let cases: [(&str, Value, Vec<String>); 9] = [
+    let cases: [(&str, Value, Vec<String>); 15] = [
         (r#"[{"n":2,"stars":12},{"n":1,"stars":11}]"#, json!([11, 12]), vec![]),
         (r#"[{"n":2,"stars":12},{"n":9,"stars":9},{"n":1,"stars":11}]"#, json!([11, 12]), vec![]),
         (r#"[{"n":2,"stars":12}]"#, json!([null, 12]), vec![]),
@@ -252,6 +254,12 @@ async fn a_batch_with_strangers() {
         (r#"[{"stars":11},{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
         (r#"[{"n":[1],"stars":11},{"n":{"x":2},"stars":12}]"#, json!([null, null]), vec![invalid(1), invalid(2)]),
         (r#"[7,{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
+        (r#"[7,{"n":2,"stars":12},{"n":1,"stars":11}]"#, json!([11, 12]), vec![]),
+        (r#"[{"n":1.0,"stars":11},{"n":2e0,"stars":12}]"#, json!([11, 12]), vec![]),
+        (r#"[{"n":1,"stars":11},{"n":2,"stars":12},{"n":"1","stars":13}]"#, json!([11, 12]), vec![]),
+        (r#"[{"n":1,"stars":"x"},{"n":2,"stars":12},{"n":1,"stars":13}]"#, json!([null, 12]), vec![invalid(1)]),
+        (r#"[{"n":"\ud800","stars":11},{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
+        (r#"[{"n":1,"x":"\ud800","stars":"\ud800"},{"n":2,"stars":12}]"#, json!([null, 12]), vec![invalid(1)]),
     ];
     for (batch, stars, errors) in cases {
         let service = Service::start(move |asked| {
@@ -277,10 +285,11 @@ async fn a_batch_with_strangers() {
 async fn single_lookups_and_missing_entities() {
     let service = Service::start(|asked| {
         in_two_halls(asked).unwrap_or_else(|| match asked.uri.as_str() {
-            "/one/1/1" => Reply::json(r#"{"hall":"1","number":1,"s":[4,5]}"#),
+            "/one/1/1" => Reply::json(r#"{"hall":"1","number":1,"s":[4,5],"l":" a "}"#),
             "/one/1/2" => Reply::status(404, "no"),
             "/one/1/3" => Reply::status(500, "no"),
-            "/one/2/1" => Reply::json("null"),
+            // What cannot be read spoils what it is mapped to.
+            "/one/2/1" => Reply::json(r#"{"s":[3],"l":"b\ud800 ","x":[1e999]}"#),
             other => panic!("{other}"),
         })
     })
@@ -299,17 +308,32 @@ async fn single_lookups_and_missing_entities() {
             link: at(0, 4),
             asked: AskedFor::Entities,
             representation: key(&[("hall", 0), ("number", 1)]),
+            requirements: Vec::new(),
             shape: ShapeId(3),
             variable: String::new(),
         }],
     };
-    let entity = shape(1, vec![field("stars", 0, 0, ShapeValue::Leaf(Leaf::Int))]);
-    let rest = vec![leaf("stars", "Seat", "Int", at(1, 0), Leaf::Int)];
+    let leaves = [("stars", Leaf::Int), ("label", Leaf::String)];
+    let fields = leaves.iter().zip(0..).map(|((key, of), slot)| field(key, slot, 0, ShapeValue::Leaf(of.clone())));
+    let entity = shape(2, fields.collect());
+    let rest = vec![
+        leaf("stars", "Seat", "Int", at(1, 0), Leaf::Int),
+        leaf("label", "Seat", "String", at(1, 1), Leaf::String),
+    ];
     let plan = seats_plan(&graph, Some((call, entity)), rest);
     let response = respond_with(&graph, plan, &HeaderMap::new(), &hall(json!("1"))).await;
-    let stars: Vec<&Value> = response["data"]["seats"].as_array().unwrap().iter().map(|seat| &seat["stars"]).collect();
-    assert_eq!(stars, [&json!(4), &json!(null), &json!(null), &json!(null), &json!(4)]);
-    assert_eq!(told(&response), ["DOWNSTREAM_STATUS seats.3.stars"]);
+    let of = |key: &str| {
+        let seats = response["data"]["seats"].as_array().unwrap().iter();
+        seats.map(|seat| seat[key].clone()).collect::<Value>()
+    };
+    assert_eq!(of("stars"), json!([4, null, 3, null, 4]), "{response}");
+    assert_eq!(of("label"), json!(["a", null, null, null, "a"]), "{response}");
+    let expected = [
+        "DOWNSTREAM_INVALID_RESPONSE seats.2.label",
+        "DOWNSTREAM_STATUS seats.3.stars",
+        "DOWNSTREAM_STATUS seats.3.label",
+    ];
+    assert_eq!(told(&response), expected);
     assert_eq!(service.asked().len(), 5, "one call for each key");
 }
 
@@ -337,6 +361,7 @@ async fn a_connected_field_calls_once_for_equal_objects() {
             link: at(0, 4),
             asked: AskedFor::Entities,
             representation: key(&[("number", 1)]),
+            requirements: Vec::new(),
             shape: ShapeId(3),
             variable: String::new(),
         }],

@@ -196,3 +196,83 @@ async fn what_is_shared_between_clients_holds_nothing_that_one_of_them_may_not_s
     let asked = service.asked();
     assert!(asked.len() <= 4, "each of the two is loaded once or twice, and cached: {}", asked.len());
 }
+
+const NEWS: &str = r#"
+    extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: ["@key", "@authenticated", "@requiresScopes"])
+    type Query { all: [Entry]  any: [Any]  news: News  known: News @requiresScopes(scopes: [["all"]]) }
+    interface Entry { id: ID  title: String  author: Author }
+    interface Dated { day: Int }
+    type News implements Entry & Dated { id: ID  title: String  author: Author  day: Int }
+    type Memo implements Entry & Dated { id: ID  title: String @requiresScopes(scopes: [["memos"]])  author: Author @authenticated  day: Int @authenticated }
+    union Any = News | Memo
+    type Author { name: String }
+"#;
+
+/// Each object is decided by itself, unless another composer put something on the interface: then who names an open object gets it.
+#[tokio::test]
+async fn an_interface_is_decided_for_each_object_or_asks_by_itself() {
+    let service = Service::start(|asked| {
+        let news = json!({"__typename": "News", "id": "1", "title": "open", "author": {"name": "ada"}, "day": 1});
+        let memo =
+            json!({"__typename": "Memo", "id": "2", "title": "SECRET", "author": {"name": "SECRET"}, "day": 666});
+        let mut data = json!({"all": [news, memo], "any": [news, memo], "news": news});
+        let text = String::from_utf8_lossy(&asked.body).into_owned();
+        data.as_object_mut().unwrap().retain(|name, _| text.contains(name.as_str()));
+        Reply::json(json!({ "data": data }).to_string())
+    })
+    .await;
+    let source = Arc::new(Source { name: "news.graphql".into(), text: NEWS.into() });
+    let fragments = [Fragment { name: "news".into(), source, url: Some(service.url.clone()) }];
+    let gateway = |of_others: &[(&str, &str, Access)]| {
+        let (graph, diagnostics) = compose::compose(&fragments);
+        let mut graph = graph.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        for (of, field, rule) in of_others {
+            let fields = graph.access.fields.entry(Name::new(of).unwrap()).or_default();
+            fields.insert(Name::new(field).unwrap(), Arc::new(rule.clone()));
+        }
+        let settings = Settings::default();
+        Gateway::new(Snapshot::new(graph, &settings), Loaders::new(weft_loaders::Settings::default()), settings)
+    };
+    let own = gateway(&[]);
+    let query = "{ all { id title } any { ... on Dated { day } } }";
+    let (response, _) = json_of(&own, request(query), &holding("")).await;
+    let all = json!([{"id": "1", "title": "open"}, {"id": "2", "title": null}]);
+    assert_eq!(response["data"], json!({"all": all, "any": [{"day": 1}, {"day": null}]}), "{response}");
+    let memos = Access { scopes: vec![vec!["memos".into()]], ..Access::default() };
+    let known = Access { authenticated: true, ..Access::default() };
+    let gateway = gateway(&[("Entry", "title", memos), ("Entry", "author", known.clone()), ("Dated", "day", known)]);
+    for (scopes, query, data) in [
+        ("", "{ news { title day } }", json!({"news": {"title": "open", "day": 1}})),
+        ("", "{ all { id title } }", json!({"all": [{"id": "1", "title": null}, {"id": "2", "title": null}]})),
+        (
+            "",
+            "{ all { ... on News { title } ... on Memo { title } } }",
+            json!({"all": [{"title": "open"}, {"title": null}]}),
+        ),
+        // Whoever is shown it by one way is shown it.
+        ("", "{ all { title ... on News { title } } }", json!({"all": [{"title": "open"}, {"title": null}]})),
+        (
+            "",
+            "{ all { author { name } ... on News { author { n: name } } } }",
+            json!({"all": [{"author": {"name": "ada", "n": "ada"}}, {"author": null}]}),
+        ),
+        (
+            "",
+            "{ any { ... on Entry { x: title } ... on Dated { d: day } ... on News { y: title } } }",
+            json!({"any": [{"x": null, "d": null, "y": "open"}, {"x": null, "d": null}]}),
+        ),
+        (
+            "other",
+            "{ all { title author { name } } any { ... on Dated { day } } }",
+            json!({
+                "all": [{"title": null, "author": {"name": "ada"}}, {"title": null, "author": {"name": "SECRET"}}],
+                "any": [{"day": 1}, {"day": 666}],
+            }),
+        ),
+        ("memos", "{ all { title } }", json!({"all": [{"title": "open"}, {"title": "SECRET"}]})),
+        ("memos", "{ known { title } }", json!({"known": null})),
+    ] {
+        let (response, _) = json_of(&gateway, request(query), &holding(scopes)).await;
+        assert_eq!(response["data"], data, "{scopes}: {query}: {response}");
+    }
+}

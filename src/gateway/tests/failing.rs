@@ -44,11 +44,6 @@ async fn arguments_that_cannot_be_sent() {
             json!({"seats": null}),
             "The argument `branch` cannot be sent: dots alone cannot be a segment of a path.",
         ),
-        (
-            r#"{ byNumber(numbers: ["9", "8", "9"]) { number } }"#,
-            json!(null),
-            "The argument `numbers` cannot be sent: 3 keys, and 2 is the most that may be asked for.",
-        ),
     ] {
         let (response, _) = json_of(&gateway, request(query), &context("a")).await;
         assert_eq!(response["data"], data, "{query}: {response}");
@@ -57,9 +52,21 @@ async fn arguments_that_cannot_be_sent() {
         assert_eq!(response["errors"], json!([error]), "{query}");
     }
     assert_eq!(service.asked().len(), 0);
-    let (response, _) =
-        json_of(&gateway, request(r#"{ byNumber(numbers: ["8", "9"]) { number } }"#), &context("a")).await;
-    assert_eq!(response, json!({"data": {"byNumber": [{"number": "8"}]}}));
+}
+
+/// Keys that a client gives itself travel once each, in calls of the batch's size.
+#[tokio::test]
+async fn keys_of_a_client_are_split_into_calls() {
+    let service = Service::fixed(Reply::json(r#"[{"number":"8"}]"#)).await;
+    let gateway = graph_of(&[("shop", SHOP, service.url.trim_end_matches('/'))]);
+    let query = r#"{ byNumber(numbers: ["8", "8", "7", "8"]) { number } }"#;
+    let (response, _) = json_of(&gateway, request(query), &context("a")).await;
+    assert_eq!(response, json!({"data": {"byNumber": [{"number": "8"}, {"number": "8"}, null, {"number": "8"}]}}));
+    assert_eq!(service.asked().len(), 1, "two keys are one call");
+    let query = r#"{ byNumber(numbers: ["8", "1", "1", "2"]) { number } }"#;
+    let (response, _) = json_of(&gateway, request(query), &context("a")).await;
+    assert_eq!(response["data"]["byNumber"][0], json!({"number": "8"}), "{response}");
+    assert_eq!(service.asked().len(), 3, "three keys are two calls");
 }
 
 const ANIMALS: &str = r#"

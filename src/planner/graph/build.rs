@@ -264,9 +264,7 @@ impl<'a> Builder<'a> {
         let (readable, only) = match view {
             View::Default(extra) => {
                 let mut readable = on_object(&source.schema, extra, name);
-                for key in &facts.keys {
-                    readable.items.extend(on_object(&source.schema, &key.fields, name).items);
-                }
+                readable.items.extend(on_object(&source.schema, &source.readable_keys(name), name).items);
                 (readable, false)
             }
             View::Only(fields) => (on_object(&source.schema, fields, name), true),

@@ -38,11 +38,11 @@ pub(super) fn possible_in(schema: &Schema, name: &Name) -> Vec<Name> {
     }
 }
 
-/// Whether the subgraph resolves the field wherever it meets the type.
+/// Whether the subgraph resolves the field wherever it meets the type: what another one took over, too, where it is part of a key.
 pub(super) fn resolves(subgraph: &Subgraph, type_name: &Name, field: &Name) -> bool {
     let Some(facts) = subgraph.types.get(type_name) else { return false };
     let in_key = || facts.keys.iter().any(|key| key.fields.items.iter().any(|item| is_field(item, field)));
-    facts.fields.get(field).is_some_and(|facts| (!facts.external && !facts.overridden) || in_key())
+    facts.fields.get(field).is_some_and(|facts| !facts.external && (!facts.overridden || in_key()))
 }
 
 fn is_field(item: &FieldSetItem, field: &Name) -> bool {

@@ -177,3 +177,34 @@ fn members_are_counted() {
         assert_eq!(plan(&graph, &supergraph, &operation, &budget).err(), expected, "{count} members");
     }
 }
+
+/// A key of `T` that needs another `T`, of which it needs the same.
+#[test]
+fn keys_inside_each_other_end() {
+    let mut text = HEADER.to_owned();
+    text.push_str(
+        r#"A @join__graph(name: "a", url: "http://a.test") B @join__graph(name: "b", url: "http://b.test") C @join__graph(name: "c", url: "http://c.test") }
+type Query @join__type(graph: A) { t: T  u: U }
+type T @join__type(graph: A, key: "u { id }") @join__type(graph: B, key: "u { t { x } }") @join__type(graph: C, key: "u { id }") {
+  u: U
+  x: Int @join__field(graph: B)
+}
+type U @join__type(graph: A, key: "id") @join__type(graph: B, key: "t { u { id } }") @join__type(graph: C, key: "id") {
+  id: ID!
+  t: T @join__field(graph: B, external: true) @join__field(graph: C)
+  y: Int @join__field(graph: B)
+}
+"#,
+    );
+    let supergraph = supergraph(&text);
+    let graph = Graph::new(&supergraph);
+    for (query, is_answerable) in
+        [("{ t { x } }", false), ("{ u { t { x } } }", false), ("{ u { y t { u { id } } } }", true)]
+    {
+        let document = Document::parse(query, &supergraph.api, &Limits::default()).unwrap();
+        let operation = normalize(&document, document.operation(None).unwrap(), &|_| true).unwrap();
+        let planned = plan(&graph, &supergraph, &operation, &Budget::default());
+        assert_eq!(planned.is_ok(), is_answerable, "{query}: {planned:?}");
+        assert!(planned.is_ok() || matches!(planned, Err(PlanError::Unreachable { .. })), "{query}: {planned:?}");
+    }
+}

@@ -44,12 +44,15 @@ impl Reader<'_> {
                 ExtendedType::Scalar(_) | ExtendedType::Enum(_) => None,
                 ExtendedType::Union(_) | ExtendedType::InputObject(_) => continue,
             };
+            // What the implementations ask for is decided for each of them.
+            let derived = ty.is_interface() && self.names.access_of_implementations;
             let written = ty.directives().iter().map(|directive| &directive.node);
-            if let Some(access) = self.access_of(&called, written, &mut honoured) {
+            if let Some(access) = self.access_of(&called, written, &mut honoured).filter(|_| !derived) {
                 rules.types.insert(name.clone(), access);
             }
             for (field_name, field) in fields.into_iter().flatten() {
-                if let Some(access) = self.access_of(&called, field.directives.iter(), &mut honoured) {
+                let access = self.access_of(&called, field.directives.iter(), &mut honoured);
+                if let Some(access) = access.filter(|_| !derived) {
                     rules.fields.entry(name.clone()).or_default().insert(field_name.clone(), access);
                 }
             }

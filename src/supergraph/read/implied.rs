@@ -99,6 +99,8 @@ fn tasks(view: &View) -> Vec<Task> {
             }
         }
     }
+    // Keys first: what they put back is readable, and what a requirement or a provided selection puts back is not.
+    tasks.sort_by_key(|task| !matches!(task.role, Role::Key | Role::ExtensionKey));
     tasks
 }
 

@@ -9,6 +9,8 @@ use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::{Name, Node};
 
+use crate::supergraph::access::OF_IMPLEMENTATIONS;
+
 /// The version of the join specification up to which a document can be read.
 const JOIN_VERSION_MAX: (u32, u32) = (0, 5);
 
@@ -37,6 +39,8 @@ const ALWAYS: [&str; 4] = ["link", "core", "join", "federation"];
 #[derive(Debug, Default)]
 pub(super) struct Names {
     features: Vec<Feature>,
+    /// What interfaces ask of their readers is what their implementations do. See [`OF_IMPLEMENTATIONS`].
+    pub(super) access_of_implementations: bool,
 }
 
 /// One linked specification.
@@ -68,6 +72,10 @@ impl Names {
         };
         for directive in directives.iter().filter(|directive| directive.name == link) {
             let Some(url) = url_of(directive) else { continue };
+            if url == OF_IMPLEMENTATIONS {
+                names.access_of_implementations = true;
+                continue;
+            }
             let (spec, version) = split_url(url);
             let mut refuse = |message: String, help| {
                 refused.push(Refused { directive: directive.node.clone(), message, help });
