@@ -62,7 +62,7 @@ fn a_gateway_that_is_told_lies_is_found_out() {
 /// Cases that the test makes unless it is told otherwise, and the calls to services that they need: a plan that got worse shows
 /// there, and one that got better may lower it.
 const CASES: u64 = 3_000;
-const CALLS: u64 = 12_000;
+const CALLS: u64 = 8_300;
 
 /// `make oracle CASES=100000 SEED=1`.
 #[test]
