@@ -190,11 +190,10 @@ impl Subgraphs {
                 run.violation(format!("{service}: asked twice in one step: {asked}"));
             }
         }
-        // (Query roots that objects hold may have to be asked apart, so that one of them cannot make another null.)
-        if call.effect == Effect::Read
-            && text.contains("_entities")
-            && !run.steps.lock().unwrap().is_new(step, service, "a call".into())
-        {
+        // (Query roots that objects hold may have to be asked apart, so that one of them cannot make another null; and where something that
+        // is required failed, objects are asked apart without what requires it.)
+        let is_whole = call.effect == Effect::Read && text.contains("_entities") && run.failing.is_empty();
+        if is_whole && !run.steps.lock().unwrap().is_new(step, service, "a call".into()) {
             run.violation(format!("{service}: called twice in one step"));
         }
         if run.failing.iter().any(|name| name == service) {

@@ -24,7 +24,7 @@ const SHAPES: [Shape; 7] = [
     Shape {
         names: &["t", "b", "n", "i"],
         declared: "t: String, b: Boolean = false, n: Float, i: ID",
-        literals: &["b: true", "n: 1.5, i: 7", ""],
+        literals: &["b: true", "n: 1.5", ""],
     },
 ];
 
