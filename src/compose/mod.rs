@@ -124,6 +124,7 @@ fn stages(fragments: &[Fragment], out: &mut Vec<Diagnostic>) -> Option<Supergrap
     rules::check_fragments(&mut subgraphs, out);
     // Without one of the fragments, what is wrong between the others could not be told from what only seems to be.
     if !whole {
+        rules::check_without_graph(&subgraphs, out);
         return None;
     }
     let document = merge::merge(&subgraphs, out)?;

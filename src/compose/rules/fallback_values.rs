@@ -10,6 +10,7 @@ use apollo_compiler::schema::{ExtendedType, Type};
 use apollo_compiler::{Name, Node, Schema};
 
 use crate::compose::directives::Known;
+use crate::compose::findings::Soundness;
 use crate::compose::subgraph::{Subgraph, fields_of};
 use crate::diagnostic::Diagnostic;
 
@@ -24,13 +25,40 @@ pub(super) fn check(subgraphs: &[Subgraph], document: &Schema, out: &mut Vec<Dia
                 let Some(merged) = merged else { continue };
                 let mut wrong = Vec::new();
                 graph.value(value, &merged.ty, &mut String::new(), &mut wrong);
-                for (node, problem) in wrong {
-                    let message = format!("The fallback of `{name}.{field_name}` is no `{}`: {problem}.", merged.ty);
-                    let error = Diagnostic::error("INVALID_FALLBACK", message).at(subgraph.at(&node), "");
-                    out.push(error.help("It must be a whole value of the field's type, by the names of the schema."));
-                }
+                tell(subgraph, &format!("{name}.{field_name}"), &merged.ty, wrong, out);
             }
         }
+    }
+}
+
+/// What can be told of sound fragments where there is no graph: a value of a built-in scalar is none in any graph.
+///
+/// Whether null will do is left out: another fragment may weaken the type.
+pub(super) fn check_alone(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
+    for subgraph in subgraphs.iter().filter(|subgraph| subgraph.soundness == Soundness::Sound) {
+        let mut graph = Graph { document: &subgraph.schema, possible: None };
+        for (name, ty) in subgraph.schema.types.iter().filter(|(_, ty)| !ty.is_built_in()) {
+            for (field_name, field) in fields_of(ty).into_iter().flatten() {
+                let inner = subgraph.schema.types.get(field.ty.inner_named_type());
+                if !inner.is_some_and(|ty| ty.is_scalar() && ty.is_built_in()) {
+                    continue;
+                }
+                let Some(applied) = subgraph.first(&field.directives, Known::Fallback) else { continue };
+                let Some(value) = applied.specified_argument_by_name("value") else { continue };
+                let mut wrong = Vec::new();
+                graph.value(value, &field.ty, &mut String::new(), &mut wrong);
+                wrong.retain(|(node, _)| !node.is_null());
+                tell(subgraph, &format!("{name}.{field_name}"), &field.ty, wrong, out);
+            }
+        }
+    }
+}
+
+fn tell(subgraph: &Subgraph, field: &str, ty: &Type, wrong: Wrong, out: &mut Vec<Diagnostic>) {
+    for (node, problem) in wrong {
+        let message = format!("The fallback of `{field}` is no `{ty}`: {problem}.");
+        let error = Diagnostic::error("INVALID_FALLBACK", message).at(subgraph.at(&node), "");
+        out.push(error.help("It must be a whole value of the field's type, by the names of the schema."));
     }
 }
 

@@ -108,6 +108,11 @@ const FROM_MISSPELT: &[&str] =
 /// The rules whose findings are true whatever else the fragment has.
 const TORN_RULES: &[FragmentRule] = &[policies::check];
 
+/// What graph rules can say of single fragments, where no graph comes about.
+pub(crate) fn check_without_graph(subgraphs: &[Subgraph], out: &mut Vec<Diagnostic>) {
+    fallback_values::check_alone(subgraphs, out);
+}
+
 /// Each fragment by itself. What is told of an unsound one is no mere consequence of what was told already.
 pub(crate) fn check_fragments(subgraphs: &mut [Subgraph], out: &mut Vec<Diagnostic>) {
     for subgraph in subgraphs {
