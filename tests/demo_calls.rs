@@ -128,4 +128,5 @@ async fn declared_lifetimes_take_effect() {
         let (.., plan) = ask(&running, query).await;
         assert!(plan.contains(lifetime), "{query}\n{plan}");
     }
+    running.shutdown().await;
 }
