@@ -11,7 +11,7 @@ help: ## Says what can be made
 	@echo "make demo   builds everything, starts the three demo services and the gateway"
 	@echo "make test   builds everything and runs every test and check; this is what CI runs"
 	@echo
-	@echo "Parts of these: make playground | lint | licences | rust-tests | page-tests | docs | oracle"
+	@echo "Parts of these: make playground | lint | licences | rust-tests | page-tests | docs | load | oracle"
 
 demo: tools playground ## Starts the demo; Ctrl-C stops it
 	@echo "== Building weft (release; the first time takes a few minutes)"

@@ -116,3 +116,17 @@ async fn a_call_for_one_object_is_made_once() {
     assert_eq!(rating.calls.get("GET /videos/{video}/reviews"), Some(&5), "{rating:#?}\n{plan}");
     running.shutdown().await;
 }
+
+/// What the fragments let be reused is reused: the lowest lifetime of all that an answer holds counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn declared_lifetimes_take_effect() {
+    let running = demo::start(&demo::Options { only: None, ports: Ports([0; 3]) }).await.unwrap();
+    for (query, lifetime) in [
+        (r#"{ video(id: "80003") { series { id seasons { number } } } }"#, "reused for 300 s"),
+        (r#"{ video(id: "80003") { title credits { person { name } } } }"#, "reused for 60 s"),
+    ] {
+        let (.., plan) = ask(&running, query).await;
+        assert!(plan.contains(lifetime), "{query}\n{plan}");
+    }
+    running.shutdown().await;
+}

@@ -44,6 +44,9 @@ pub struct Reuse {
     /// How old an entry may be that stands in where a load fails: the owner's bound, which the service may shorten too.
     /// Zero: none does.
     pub stale: Duration,
+    /// Whether what is kept may answer. Not where the caller has just written something: it would read what was before.
+    /// What is read then is kept all the same.
+    pub from_kept: bool,
 }
 
 /// Everything beside the key that a service could have answered by: the operation or the selection, the URL, and every
@@ -107,13 +110,14 @@ pub(crate) async fn load(loaders: &Loaders, batch: Batch<'_>, protocol: &dyn Pro
     count_many(&service.keys, batch.keys.len());
     count_many(&service.repeated_keys, batch.keys.len() - keys.len());
 
-    let reuse = batch.reuse.map(|Reuse { partition, max_age, stale }| Reusing {
+    let reuse = batch.reuse.map(|Reuse { partition, max_age, stale, from_kept }| Reusing {
         // Two services can be asked the same under one URL; what one answered is not the other's.
         partition: partition.with(batch.service.as_bytes()).finish(),
         bounds: Bounds { max_age, stale },
+        from_kept,
     });
     let mut results: Vec<Option<Outcome>> = match &reuse {
-        Some(reuse) if !reuse.bounds.max_age.is_zero() => {
+        Some(reuse) if reuse.from_kept && !reuse.bounds.max_age.is_zero() => {
             keys.iter().map(|key| cached(loaders, &service, reuse, key).map(|entry| Ok(entry).into())).collect()
         }
         _ => keys.iter().map(|_| None).collect(),
@@ -151,6 +155,7 @@ pub(crate) async fn load(loaders: &Loaders, batch: Batch<'_>, protocol: &dyn Pro
 struct Reusing {
     partition: PartitionDigest,
     bounds: Bounds,
+    from_kept: bool,
 }
 
 fn cached(loaders: &Loaders, service: &Service, reuse: &Reusing, key: &Bytes) -> Option<Entry> {
@@ -173,7 +178,7 @@ async fn load_chunk(
         Err(error) => return all(error).into_iter().map(Outcome::from).collect(),
     };
     // What does something is neither kept nor stood in for.
-    let reuse = reuse.filter(|_| call.effect == Effect::Read);
+    let reuse = reuse.filter(|_| call.effect != Effect::Write);
     let (answer, results) = match loaders.call(call).await {
         Ok(answer) => {
             let results = split(service, keys, protocol, &answer).unwrap_or_else(&all);

@@ -53,7 +53,7 @@ pub(crate) async fn call(shared: &Arc<Shared>, call: Call) -> Outcome {
     } else if call.effect == Effect::Read {
         timeout_at(deadline, join(shared, &service, call)).await.ok()
     } else {
-        let _ended = WriteEnded(&service);
+        let _ended = (call.effect == Effect::Write).then(|| WriteEnded(&service));
         let exchange = observe::exchange(&*shared.transport, &service, &call);
         timeout_at(deadline, exchange).await.ok().map(|result| result.map(Arc::new))
     };

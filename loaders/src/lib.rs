@@ -74,6 +74,8 @@ pub struct Call {
 pub enum Effect {
     /// Nothing: identical ones in flight are one.
     Read,
+    /// Nothing, but a write of its caller may have changed what it reads: it does not join one in flight.
+    ReadAnew,
     /// Something: each travels exactly once.
     Write,
 }

@@ -85,7 +85,7 @@ Examples:
   weft serve                                     the fragments in schema/
   weft serve fragments/ --listen 0.0.0.0:8080    another folder, for other machines
   weft serve --supergraph supergraph.graphql     what another tool has composed
-  weft serve --dev                               with introspection
+  weft serve --dev                               with introspection and the playground
 
 The flags win over WEFT_* variables, these over weft.yaml. Settings: docs/configuration.md.
 It stops on SIGTERM or Ctrl-C after what is under way is answered; a second one ends it at once.")]
@@ -94,7 +94,7 @@ pub(super) struct Serve {
     pub(super) input: Input,
     #[command(flatten)]
     pub(super) listeners: Listeners,
-    /// A developer's machine: introspection is on
+    /// A developer's machine: introspection and the playground are on
     #[arg(long)]
     pub(super) dev: bool,
     /// Reload when a file changes [default]

@@ -276,24 +276,27 @@ fn tokens_are_checked_where_there_are_keys() {
 fn the_json_schema_is_the_files_shape_with_the_documentations_words() {
     let mut schema = json_schema();
     let mut described = 0;
+    let mut default_at = None;
     for line in include_str!("../../docs/configuration.md").lines() {
-        let Some((setting, rest)) = line.strip_prefix("| `").and_then(|line| line.split_once("` | ")) else { continue };
-        let (Some(words), Some(default)) = (rest.trim_end_matches(" |").rsplit(" | ").next(), rest.split(" | ").nth(1))
-        else {
-            continue;
-        };
+        let Some(row) = line.strip_prefix("| ").and_then(|line| line.strip_suffix('|')) else { continue };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        if cells[0] == "setting" {
+            default_at = cells.iter().position(|cell| *cell == "default");
+        }
+        let Some(setting) = cells[0].strip_prefix('`').and_then(|cell| cell.strip_suffix('`')) else { continue };
+        let (Some(words), Some(default)) = (cells.last(), default_at.and_then(|at| cells.get(at))) else { continue };
         let mut place = Some(&mut schema);
         for step in setting.split('.') {
             let below = if step == "NAME" { "/additionalProperties".to_owned() } else { format!("/properties/{step}") };
             place = place.and_then(|place| place.pointer_mut(&below));
         }
         if let Some(place) = place {
-            let default = if default.starts_with('`') && default != words {
-                format!(" Default: {default}.")
+            let default = if default.starts_with('`') {
+                format!("{}Default: {default}.", if words.is_empty() || words.ends_with('.') { " " } else { ". " })
             } else {
                 String::new()
             };
-            place["description"] = format!("{words}{default}").into();
+            place["description"] = format!("{words}{default}").trim_start().into();
             described += 1;
         }
     }

@@ -55,9 +55,9 @@ pub(crate) struct Given<'c> {
 }
 
 impl<'c> Given<'c> {
-    /// The arguments of a client, if there are keys among them.
+    /// The arguments of a client, if a list of keys is among them; an empty one asks for nothing, and of nobody.
     pub(crate) fn new(list: &'c LookupArgument, arguments: &Map<String, Value>) -> Option<Given<'c>> {
-        let elements = arguments.get(list.name.as_str())?.as_array().filter(|elements| !elements.is_empty())?;
+        let elements = arguments.get(list.name.as_str())?.as_array()?;
         let mut keys = IndexSet::new();
         let order = elements.iter().map(|element| match element {
             Value::Null => None,

@@ -125,7 +125,7 @@ impl<'r> State<'r> {
                 let connected = running.connected(fetch, subgraph, *connector);
                 let arguments = arguments::given(&subgraph.schema, connected.connector, arguments, running.variables);
                 let is_list = prepared.connector.as_ref().is_some_and(|of| of.of_list.is_some());
-                let is_read = connected.effect == Effect::Read;
+                let is_read = connected.effect != Effect::Write;
                 let list = batch::list_argument(subgraph, *connector).filter(|_| is_list && is_read);
                 Some(match list.and_then(|list| Given::new(list, &arguments)) {
                     Some(given) => self.start_connect_list(id, fetch, prepared, connected, given),
@@ -231,7 +231,7 @@ impl<'r> State<'r> {
         let load = self.arena.failures.load(connected.service, running.prepared.plan.projection.position);
         let reuse = running.reuse_connected(fetch, prepared, &connected, b"");
         let is_list = prepared.connector.as_ref().is_some_and(|connector| connector.is_list);
-        let is_missing_null = !is_list && connected.effect == Effect::Read;
+        let is_missing_null = !is_list && connected.effect != Effect::Write;
         loaded(id, async move {
             let key = Bytes::from(serde_json::to_vec(&arguments).unwrap_or_default());
             let protocol = Single { connected, arguments: Arguments::Given(&arguments), is_missing_null };
@@ -435,6 +435,8 @@ impl<'r> Execution<'r> {
         let is_root = matches!(fetch.call, Call::Root { .. } | Call::ConnectRoot { .. });
         match self.prepared.plan.kind {
             OperationType::Mutation if is_root => Effect::Write,
+            // The client wants to see what it has written.
+            OperationType::Mutation => Effect::ReadAnew,
             _ => Effect::Read,
         }
     }
@@ -471,13 +473,14 @@ impl<'r> Execution<'r> {
         headers: &HeaderMap,
     ) -> Option<Reuse> {
         let is_private = fetch.cache.is_some_and(|reuse| reuse.scope == CacheScope::Private);
-        if is_private || self.effect(fetch) == Effect::Write || (fetch.cache.is_none() && fetch.stale_ms.is_none()) {
+        let effect = self.effect(fetch);
+        if is_private || effect == Effect::Write || (fetch.cache.is_none() && fetch.stale_ms.is_none()) {
             return None;
         }
         let max_age = fetch.cache.map_or(Duration::ZERO, |reuse| Duration::from_secs(u64::from(reuse.max_age_s)));
         let stale = fetch.stale_ms.map_or(Duration::ZERO, Duration::from_millis);
         let partition = partition.clone().with(url.as_bytes()).with(given).with_headers(headers);
-        Some(Reuse { partition, max_age, stale })
+        Some(Reuse { partition, max_age, stale, from_kept: effect == Effect::Read })
     }
 
     fn reuse_connected(

@@ -14,7 +14,7 @@ fn reuse() -> Option<Reuse> {
 }
 
 fn reuse_by(partition: Partition) -> Option<Reuse> {
-    Some(Reuse { partition, max_age: 60 * SECOND, stale: Duration::ZERO })
+    Some(Reuse { partition, max_age: 60 * SECOND, stale: Duration::ZERO, from_kept: true })
 }
 
 /// Echoes with a `Cache-Control` header.
@@ -201,4 +201,15 @@ async fn a_huge_entry_is_not_kept_and_the_cache_can_be_off() {
         assert_eq!(script.calls().len(), 2);
         assert_eq!(loaders.statistics().cache.entries, 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_just_written_is_read_anew_and_kept() {
+    let script = Script::echo(Duration::ZERO);
+    let loaders = loaders(&script);
+    load(&loaders, &["a"], 10, reuse()).await;
+    let anew = reuse().map(|reuse| Reuse { from_kept: false, ..reuse });
+    assert_eq!(load(&loaders, &["a", "b"], 10, anew).await, ["a!", "b!"]);
+    load(&loaders, &["a", "b"], 10, reuse()).await;
+    assert_eq!(script.bodies(), ["a", "a,b"]);
 }

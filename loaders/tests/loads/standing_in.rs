@@ -16,7 +16,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Reused for a minute, standing in for an hour.
 fn reuse() -> Option<Reuse> {
-    Some(Reuse { partition: Partition::new().with(b"titles"), max_age: 60 * SECOND, stale: HOUR })
+    Some(Reuse { partition: Partition::new().with(b"titles"), max_age: 60 * SECOND, stale: HOUR, from_kept: true })
 }
 
 fn only_stale() -> Option<Reuse> {

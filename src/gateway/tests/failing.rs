@@ -1,5 +1,7 @@
 //! What clients are told of failures, and where: from fragments to responses.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 
 const SHOP: &str = r#"
@@ -67,6 +69,55 @@ async fn keys_of_a_client_are_split_into_calls() {
     let (response, _) = json_of(&gateway, request(query), &context("a")).await;
     assert_eq!(response["data"]["byNumber"][0], json!({"number": "8"}), "{response}");
     assert_eq!(service.asked().len(), 3, "three keys are two calls");
+    // Without keys there is nothing to ask for; a service could take that for everything.
+    let query = r#"{ byNumber(numbers: []) { number } }"#;
+    let (response, _) = json_of(&gateway, request(query), &context("a")).await;
+    assert_eq!((response, service.asked().len()), (json!({"data": {"byNumber": []}}), 3));
+}
+
+/// What a client has just written is not answered from what was kept before; and everybody sees it from then on.
+#[tokio::test]
+async fn a_mutation_sees_what_it_wrote() {
+    const USERS: &str = r#"
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+        type Query { me: User }
+        type Mutation { set: User }
+        type User @key(fields: "id") { id: ID! }
+    "#;
+    const LEVELS: &str = r#"
+        extend schema
+          @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+          @link(url: "https://specs.weft.graph/fragment/v1.0", import: ["@cacheControl"])
+        type User @key(fields: "id") @cacheControl(maxAge: 60) { id: ID!  level: Int }
+    "#;
+    let level = Arc::new(AtomicU32::new(0));
+    let written = Arc::clone(&level);
+    let users = Service::start(move |asked| {
+        let is_mutation = String::from_utf8_lossy(&asked.body).contains("mutation");
+        let root = if is_mutation { "set" } else { "me" };
+        if root == "set" {
+            written.store(5, Ordering::SeqCst);
+        }
+        Reply::json(json!({"data": {root: {"__typename": "User", "id": "1"}}}).to_string())
+    })
+    .await;
+    let read = Arc::clone(&level);
+    let levels = Service::start(move |_| {
+        let level = read.load(Ordering::SeqCst);
+        Reply::json(json!({"data": {"_entities": [{"__typename": "User", "level": level}]}}).to_string())
+    })
+    .await;
+    let gateway = graph_of(&[("users", USERS, &users.url), ("levels", LEVELS, &levels.url)]);
+    let context = Context { mutations_allowed: true, ..context("a") };
+    for (query, expected, calls) in [
+        ("{ me { level } }", json!({"me": {"level": 0}}), 1),
+        ("{ me { level } }", json!({"me": {"level": 0}}), 1),
+        ("mutation { set { level } }", json!({"set": {"level": 5}}), 2),
+        ("{ me { level } }", json!({"me": {"level": 5}}), 2),
+    ] {
+        let (response, _) = json_of(&gateway, request(query), &context).await;
+        assert_eq!((&response["data"], levels.asked().len()), (&expected, calls), "{query}: {response}");
+    }
 }
 
 const ANIMALS: &str = r#"
