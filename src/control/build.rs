@@ -93,13 +93,14 @@ fn unknown_services(supergraph: &Supergraph, services: &Services) -> Vec<Diagnos
     let unknown = services.keys().filter(|name| !known.contains(&name.as_str()));
     unknown
         .map(|unknown| {
-            let near = known.iter().min_by_key(|known| strsim::damerau_levenshtein(unknown, known));
+            let far = |known: &&&str| strsim::damerau_levenshtein(unknown, known);
+            let near = known.iter().min_by_key(far).filter(|near| far(near) <= unknown.len().div_ceil(3));
             let message =
                 format!("the configuration has settings for `{unknown}`, but the graph has no service of this name");
             let hint = Diagnostic::hint("UNKNOWN_SERVICE", message);
             match near {
                 Some(near) => hint.help(format!("did you mean `{near}`?")),
-                None => hint,
+                None => hint.help(format!("its services are `{}`", known.join("`, `"))),
             }
         })
         .collect()

@@ -84,7 +84,9 @@ impl Rule<'_> {
             ExtendedType::Union(t) => t.members.iter().all(|m| self.is_hidden_type(&m.name)),
             ExtendedType::Scalar(_) => false,
         };
-        if all_hidden {
+        // Its author hid nothing: that there is nothing to ask for is told by itself.
+        let has_only_lookups = name == "Query" && super::queries::has_only_internal_lookups(ty);
+        if all_hidden && !has_only_lookups {
             let message = format!(
                 "`{name}` is visible, and all that is in it is `@inaccessible`. Hide the type, or show something of it."
             );
